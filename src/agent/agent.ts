@@ -1,0 +1,183 @@
+// An agent without its HTTP face: configuration, platform and timers, the server if it is one, and the one door of
+// requests. `src/index.ts` puts the API on top and gives the whole to a runtime.
+import type { AgentConfig, RaftConfig } from "../config/config-types.ts";
+import { Timers } from "../host/timers.ts";
+import type { Platform } from "../platform.ts";
+import type { Configuration, RaftTimings } from "../raft/types.ts";
+import type { QueryOptions, Topology } from "../rpc/authority.ts";
+import { Route } from "../rpc/route.ts";
+import { OperationalError } from "../types/error.ts";
+import type { Coordinate } from "../types/records.ts";
+import { type Member, reconcileMember } from "../server/reconcile.ts";
+import { Server } from "../server/server.ts";
+import { Events, type UserEvent } from "./events.ts";
+import { type Logger, Logs } from "./logs.ts";
+
+export interface AgentOptions {
+  config: AgentConfig;
+  platform: Platform;
+  /** The agent has stopped by itself and cannot go on: the process should end with `exitCode`. */
+  stopped(exitCode: number): void;
+}
+
+/** How many heartbeats a leader sends within an election timeout. */
+const HEARTBEATS_PER_TIMEOUT = 10;
+/** A lease must end well before anybody can have been elected: raft/DESIGN.md. */
+const LEASE_SHARE_MAX = 0.9;
+
+/** The coordinate of who has measured nothing yet (Serf's default). */
+const ORIGIN: Coordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
+
+function raftTimings({ electionTimeoutMs, leaderLeaseTimeoutMs }: RaftConfig): RaftTimings {
+  return {
+    electionTimeoutMs,
+    heartbeatMs: electionTimeoutMs / HEARTBEATS_PER_TIMEOUT,
+    leaseMs: Math.min(leaderLeaseTimeoutMs, electionTimeoutMs * LEASE_SHARE_MAX),
+    commitNotifyMs: 0,
+  };
+}
+
+export class Agent implements Topology {
+  readonly config: AgentConfig;
+  readonly platform: Platform;
+  readonly timers: Timers;
+  readonly logs: Logs;
+  readonly log: Logger;
+  readonly server: Server;
+  readonly route: Route;
+  /** The options of a query that sets none. */
+  readonly defaultQuery: QueryOptions;
+  readonly events: Events = new Events();
+  readonly #stopped: (exitCode: number) => void;
+  /** The Lamport time of events (Serf). */
+  #eventTime = 0;
+
+  constructor({ config, platform, stopped }: AgentOptions) {
+    this.config = config;
+    this.platform = platform;
+    this.#stopped = stopped;
+    this.timers = new Timers(platform);
+    this.logs = new Logs(platform);
+    this.log = this.logs.logger("agent");
+    this.defaultQuery = { consistency: "default", index: 0, waitMs: config.defaultQueryTimeMs };
+    const serverLog = this.logs.logger("agent.server");
+    this.server = new Server({
+      platform,
+      timers: this.timers,
+      id: config.nodeId,
+      datacenter: config.datacenter,
+      bootstrap: this.#bootstrapConfiguration(),
+      timings: raftTimings(config.raft),
+      sessionTtlMinMs: config.sessionTtlMinMs,
+      snapshotThreshold: config.raft.snapshotThreshold,
+      snapshotIntervalMs: config.raft.snapshotIntervalMs,
+      trailingEntries: config.raft.trailingLogs,
+      log: (level, message, fields) => serverLog[level](message, fields),
+      leadership: (status) => this.#leadership(status.leading, status.leader),
+      failed: (error) => this.#failed(error),
+    });
+    this.route = new Route(this.server, this, config.performance.rpcHoldTimeoutMs);
+  }
+
+  get datacenter(): string {
+    return this.config.datacenter;
+  }
+
+  datacenters(): string[] {
+    return [this.config.datacenter];
+  }
+
+  /** Reads what is stored and takes part. @throws OperationalError that says what is wrong with it and what to do. */
+  async start(): Promise<void> {
+    await this.server.start();
+  }
+
+  /** The coordinates of the servers of each known datacenter, as the WAN pool has them. */
+  datacenterCoordinates(): unknown[] {
+    const { datacenter, nodeName } = this.config;
+    return [{ Datacenter: datacenter, AreaID: "wan", Coordinates: [{ Node: `${nodeName}.${datacenter}`, Segment: "", Coord: ORIGIN }] }];
+  }
+
+  /** Tells every agent of the datacenter, this one first. */
+  fireEvent(event: UserEvent): void {
+    this.events.note({ ...event, LTime: ++this.#eventTime });
+  }
+
+  /** Answers one DNS message. */
+  dns(_packet: Uint8Array, _transport: "udp" | "tcp", _from: string): Uint8Array | null | Promise<Uint8Array | null> {
+    return null;
+  }
+
+  /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
+  onReload: () => void = () => {
+    throw new OperationalError("unsupported", "This agent was given its configuration by a program and cannot read it anew");
+  };
+
+  /** Takes over what a reload may change. */
+  reload(_config: AgentConfig): void {}
+
+  /** Leaves the datacenter. */
+  async leave(): Promise<void> {
+    this.log.info("leaving the datacenter");
+  }
+
+  /** The platform's one timer has gone off. */
+  wake(): void {
+    this.timers.wake();
+  }
+
+  /** Ends everything at once; what was acknowledged is durable. */
+  async stop(): Promise<void> {
+    this.server.stop();
+    await this.platform.log.close();
+  }
+
+  /** `ip:port` of the leader, "" when none is known. */
+  get leaderAddress(): string {
+    const { leader } = this.server;
+    return this.server.raft.configuration.servers.find(({ id }) => id === leader)?.address ?? "";
+  }
+
+  /** `ip:port` of every voter. */
+  get peerAddresses(): string[] {
+    return this.server.raft.configuration.servers.filter(({ voter }) => voter).map(({ address }) => address);
+  }
+
+  /** This agent as the LAN pool sees it. */
+  get self(): Member {
+    const { config } = this;
+    const meta = Object.create(null) as Record<string, string>;
+    return {
+      name: config.nodeName,
+      id: config.nodeId,
+      address: config.advertiseAddress,
+      datacenter: config.datacenter,
+      status: "alive",
+      server: config.server ? { port: config.ports.server, meta } : null,
+    };
+  }
+
+  #bootstrapConfiguration(): Configuration | null {
+    const { config } = this;
+    if (!config.server || !(config.dev || config.bootstrap || config.bootstrapExpect === 1)) return null;
+    return { servers: [{ id: config.nodeId, address: `${config.advertiseAddress}:${config.ports.server}`, voter: true }] };
+  }
+
+  #leadership(leading: boolean, leader: string | null): void {
+    if (leading) {
+      this.log.info("cluster leadership acquired");
+      this.log.info("New leader elected", { payload: this.config.nodeName });
+      this.#reconcile();
+    } else if (leader === null) this.log.warn("cluster leadership lost");
+  }
+
+  #reconcile(): void {
+    const command = reconcileMember(this.self, this.server.state);
+    if (command !== null) void Promise.resolve(this.server.write(command)).catch((error: unknown) => this.log.error("failed to reconcile member", { error }));
+  }
+
+  #failed(error: unknown): void {
+    this.log.error("server stopped: it cannot go on safely", { error });
+    this.#stopped(1);
+  }
+}

@@ -1,0 +1,141 @@
+// The HTTP API: a Hono app made from the table of routes. `handle` answers a plain request with a plain reply, in one
+// synchronous call when nothing has to be waited for; `fetch` is the same for web requests.
+import { Hono } from "hono";
+import { OperationalError } from "../types/error.ts";
+import { Generations } from "../util/generations.ts";
+import type { Agent } from "../agent/agent.ts";
+import { Context } from "./context.ts";
+import { errorReply } from "./errors.ts";
+import { QueryString } from "./query-string.ts";
+import { reply, type Reply, textReply, toResponse } from "./reply.ts";
+import type { HttpRequest } from "./request.ts";
+import type { Method, RouteRow } from "./route-table.ts";
+import type { SharedRead } from "../rpc/authority.ts";
+import { WebRequest } from "./web-request.ts";
+
+/** Replies that were given to a GET and may be given again while what they show has not changed. */
+interface KeptReply {
+  readonly reply: Reply;
+  readonly shared: SharedRead<unknown>;
+}
+const KEPT_REPLIES_MAX = 8192;
+/** Longer targets are not worth a place among the kept ones. */
+const KEPT_TARGET_LENGTH_MAX = 512;
+
+export class HttpApp {
+  readonly #agent: Agent;
+  readonly #hono: Hono;
+  readonly #kept = new Generations<string, KeptReply>(KEPT_REPLIES_MAX);
+
+  constructor(agent: Agent, rows: readonly RouteRow[]) {
+    this.#agent = agent;
+    this.#hono = new Hono({ getPath: (request) => pathOf((request as unknown as HttpRequest).target) });
+    for (const [path, methods] of byPath(rows)) {
+      const serve = this.#server(path, methods);
+      // Hono hands over what it was given and gives back what the handler returns: neither is touched on the way.
+      this.#hono.all(path, (c) => serve(c.req.raw as unknown as HttpRequest) as unknown as Response);
+    }
+    this.#hono.notFound((c) => notFound(c.req.raw as unknown as HttpRequest) as unknown as Response);
+  }
+
+  /** Answers a request; synchronous when the answer is at hand. Never throws or rejects. */
+  handle(request: HttpRequest): Reply | Promise<Reply> {
+    if (request.method === "GET") {
+      const kept = this.#kept.get(request.target);
+      if (kept !== undefined && kept.shared.fresh && this.#agent.route.readable) return kept.reply;
+    } else if (request.method === "HEAD") {
+      // Consul's routes allow no HEAD; Hono would answer it as a GET.
+      return textReply(405, "method HEAD not allowed");
+    }
+    return this.#hono.fetch(request as unknown as Request) as unknown as Reply | Promise<Reply>;
+  }
+
+  async fetch(request: Request, remoteAddress = ""): Promise<Response> {
+    return toResponse(await this.handle(new WebRequest(request, () => remoteAddress)));
+  }
+
+  #server(path: string, methods: ReadonlyMap<string, RouteRow>): (request: HttpRequest) => Reply | Promise<Reply> {
+    const wildcard = path.endsWith("/*");
+    const tailAt = path.length - 1;
+    const allow = ["OPTIONS", ...methods.keys()].join(",");
+    return (request) => {
+      const row = methods.get(request.method);
+      if (row === undefined) {
+        if (request.method === "OPTIONS") return reply(200, ["Allow", allow], null);
+        return textReply(405, `method ${request.method} not allowed`, ["Allow", allow]);
+      }
+      const { target } = request;
+      const question = target.indexOf("?");
+      const rawPath = question < 0 ? target : target.slice(0, question);
+      try {
+        const tail = wildcard ? decodeTail(rawPath.slice(tailAt)) : "";
+        const context = new Context(this.#agent, request, new QueryString(question < 0 ? "" : target.slice(question + 1)), tail);
+        refuseEnterprise(context);
+        const answer = row.handle(context);
+        if (answer instanceof Promise) return answer.then((late) => this.#keep(context, late), (error) => this.#failed(error));
+        return this.#keep(context, answer);
+      } catch (error) {
+        return this.#failed(error);
+      }
+    };
+  }
+
+  #keep(context: Context, answer: Reply): Reply {
+    const { kept, request } = context;
+    if (kept !== null && request.method === "GET" && request.target.length <= KEPT_TARGET_LENGTH_MAX && !/[?&]index=/.test(request.target))
+      this.#kept.set(request.target, { reply: answer, shared: kept.shared });
+    return answer;
+  }
+
+  #failed(error: unknown): Reply {
+    return errorReply(error, (cause) => this.#agent.logs.log("error", "agent.http", "request failed: this is a bug", { error: cause }));
+  }
+}
+
+const pathOf = (target: string): string => {
+  const question = target.indexOf("?");
+  return question < 0 ? target : target.slice(0, question);
+};
+
+function decodeTail(raw: string): string {
+  if (!raw.includes("%")) return raw;
+  try {
+    return decodeURIComponent(raw);
+  } catch {
+    throw new OperationalError("invalid-request", `The path has a percent-encoding that is not UTF-8: ${raw}`);
+  }
+}
+
+function byPath(rows: readonly RouteRow[]): Map<string, Map<Method, RouteRow>> {
+  const paths = new Map<string, Map<Method, RouteRow>>();
+  for (const row of rows) {
+    const methods = paths.get(row.path) ?? new Map<Method, RouteRow>();
+    methods.set(row.method, row);
+    paths.set(row.path, methods);
+  }
+  return paths;
+}
+
+function notFound(request: HttpRequest): Reply {
+  return textReply(
+    404,
+    request.target.includes("/v1/")
+      ? "Invalid URL path: not a recognized HTTP API endpoint\n"
+      : "Invalid URL path: if attempting to use the HTTP API, ensure the path starts with '/v1/'\n",
+  );
+}
+
+/** Namespaces and partitions are refused by name, never ignored. */
+function refuseEnterprise(context: Context): void {
+  for (const [name, header, what] of ENTERPRISE) {
+    if (context.request.header(header) !== null && context.request.header(header) !== "")
+      throw new OperationalError("invalid-request", `Invalid header: ${JSON.stringify(CANONICAL[header])} - ${what} are a Consul Enterprise feature`);
+    if (context.query.text.includes(name) && context.query.get(name))
+      throw new OperationalError("invalid-request", `Invalid query parameter: ${JSON.stringify(name)} - ${what} are a Consul Enterprise feature`);
+  }
+}
+const ENTERPRISE = [
+  ["ns", "x-consul-namespace", "Namespaces"],
+  ["partition", "x-consul-partition", "Partitions"],
+] as const;
+const CANONICAL: Record<string, string> = { "x-consul-namespace": "X-Consul-Namespace", "x-consul-partition": "X-Consul-Partition" };

@@ -1,0 +1,215 @@
+// One request on its way through a handler: what was asked, and the few things handlers do with it. Errors are thrown as
+// `OperationalError` and rendered once, in `app.ts`.
+import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { Answer, Consistency, QueryOptions } from "../rpc/authority.ts";
+import { OperationalError } from "../types/error.ts";
+import { parseDuration } from "../util/duration.ts";
+import { type Decoder, decode } from "../util/decode.ts";
+import { parseJsonBody, stringifyJson } from "../util/json.ts";
+import { text } from "../util/bytes.ts";
+import type { Agent } from "../agent/agent.ts";
+import type { QueryString } from "./query-string.ts";
+import { HttpError } from "./errors.ts";
+import { asIs, type Encoding } from "./json-encoding.ts";
+import { jsonReply, type Reply } from "./reply.ts";
+import type { HttpRequest } from "./request.ts";
+
+const NANOSECONDS_PER_MS = 1e6;
+/** What a JSON body may have at most, where a route sets no limit of its own. */
+const BODY_BYTES_MAX = 512 * 1024;
+
+export class Context {
+  readonly agent: Agent;
+  readonly request: HttpRequest;
+  readonly query: QueryString;
+  /** The rest of the path after a row's `/*`, percent-decoded; "" for other rows. */
+  readonly tail: string;
+  /** Set by a read whose reply may be given again to the same target: the app keeps it. */
+  kept: Answer<unknown> | null = null;
+
+  constructor(agent: Agent, request: HttpRequest, query: QueryString, tail: string) {
+    this.agent = agent;
+    this.request = request;
+    this.query = query;
+    this.tail = tail;
+  }
+
+  /** The datacenter asked for: `?datacenter=` before `?dc=`; "" for the agent's own. */
+  get datacenter(): string {
+    return this.query.text === "" ? "" : (this.query.get("datacenter") ?? this.query.get("dc") ?? "");
+  }
+
+  get pretty(): boolean {
+    return this.agent.config.dev || (this.query.text !== "" && this.query.has("pretty"));
+  }
+
+  /** The tail, which must not be empty. @throws OperationalError with Consul's text, such as `Missing node name`. */
+  requireTail(missing: string): string {
+    if (this.tail === "") throw new OperationalError("invalid-request", missing);
+    return this.tail;
+  }
+
+  /** The whole body. @throws OperationalError `payload-too-large`. */
+  body(limitBytes: number): Promise<Uint8Array> {
+    return this.request.body(limitBytes);
+  }
+
+  /**
+   * The body as JSON, whatever its content type says, decoded as Go would.
+   * @throws OperationalError `invalid-request`, the message beginning with `failed` and going on in the decoder's words.
+   */
+  async json<T>(decoder: Decoder<T>, failed = "Request decode failed", limitBytes: number = BODY_BYTES_MAX): Promise<T> {
+    const bytes = await this.request.body(limitBytes);
+    try {
+      return decode(decoder, parseJsonBody(text(bytes)));
+    } catch (error) {
+      throw new OperationalError("invalid-request", `${failed}: ${(error as Error).message}`);
+    }
+  }
+
+  /** The same, but an empty body is an absent value rather than an error. */
+  async optionalJson<T>(decoder: Decoder<T>, failed = "Request decode failed", limitBytes: number = BODY_BYTES_MAX): Promise<T> {
+    const bytes = await this.request.body(limitBytes);
+    try {
+      return decode(decoder, bytes.length === 0 ? undefined : parseJsonBody(text(bytes)));
+    } catch (error) {
+      throw new OperationalError("invalid-request", `${failed}: ${(error as Error).message}`);
+    }
+  }
+
+  /** A JSON reply that is not a read of replicated state. */
+  reply(value: unknown, status = 200): Reply {
+    return jsonReply(stringifyJson(value, this.pretty), [], status);
+  }
+
+  /** Runs a query endpoint and replies with its value. A reply is encoded once per answer and form, and shared. */
+  read<A, R>(endpoint: QueryEndpoint<A, R>, args: A, encoding: Encoding<R>, options: ReadOptions = {}): Reply | Promise<Reply> {
+    const queryOptions = this.queryOptions();
+    try {
+      const answer = this.agent.route.query(endpoint, args, queryOptions, this.datacenter);
+      if (answer instanceof Promise)
+        return answer.then((late) => this.#encoded(late, encoding, queryOptions.consistency, options), refusedRead);
+      return this.#encoded(answer, encoding, queryOptions.consistency, options);
+    } catch (error) {
+      return refusedRead(error);
+    }
+  }
+
+  /** Runs a query endpoint and replies with its value as JSON. */
+  readJson<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: ReadOptions = {}): Reply | Promise<Reply> {
+    return this.read(endpoint, args, asIs(this.pretty), options);
+  }
+
+  command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
+    return this.agent.route.command(endpoint, args, this.datacenter);
+  }
+
+  /** The same in the datacenter that the body names, if it names one. */
+  commandIn<A, R>(datacenter: string, endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
+    return this.agent.route.command(endpoint, args, datacenter === "" ? this.datacenter : datacenter);
+  }
+
+  /** `index`, `wait` and the consistency mode. @throws OperationalError with Consul's texts. */
+  queryOptions(): QueryOptions {
+    const { query } = this;
+    if (query.text === "") return this.agent.defaultQuery;
+    const consistency = this.#consistency();
+    const index = parseIndex(query.get("index"));
+    const waitMs = this.#waitMs(query.get("wait"));
+    return index === 0
+      ? { consistency, index, waitMs }
+      : { consistency, index, waitMs, onGone: (gone) => this.request.onGone(gone) };
+  }
+
+  /** `wait` of a list whose index is any 64-bit number. @throws OperationalError with Consul's texts. */
+  eventWait(index: string): { waitMs: number } {
+    if (index !== "" && !/^\d{1,20}$/.test(index)) throw new OperationalError("invalid-request", "Invalid index");
+    return { waitMs: this.#waitMs(this.query.get("wait")) };
+  }
+
+  #consistency(): Consistency {
+    const { query } = this;
+    const stale = query.has("stale");
+    const consistent = query.has("consistent");
+    if (stale && consistent)
+      throw new OperationalError("invalid-request", "Cannot specify ?stale with ?consistent, conflicting semantics.");
+    if (consistent && query.has("cached"))
+      throw new OperationalError("invalid-request", "Cannot specify ?cached with ?consistent, conflicting semantics.");
+    const maxStale = query.get("max_stale");
+    if (maxStale !== null) {
+      try {
+        parseDuration(maxStale);
+      } catch {
+        throw new OperationalError("invalid-request", `Invalid max_stale value ${JSON.stringify(maxStale)}`);
+      }
+    }
+    if (consistent) return "consistent";
+    return stale || maxStale !== null ? "stale" : "default";
+  }
+
+  #waitMs(wait: string | null): number {
+    const { defaultQueryTimeMs: defaultWaitMs, maxQueryTimeMs: maxWaitMs } = this.agent.config;
+    if (wait === null || wait === "") return defaultWaitMs;
+    let ms: number;
+    try {
+      ms = parseDuration(wait) / NANOSECONDS_PER_MS;
+    } catch {
+      throw new OperationalError("invalid-request", "Invalid wait time");
+    }
+    if (ms <= 0) return defaultWaitMs;
+    return Math.min(ms, maxWaitMs);
+  }
+
+  #encoded<R>(answer: Answer<R>, encoding: Encoding<R>, consistency: Consistency, options: ReadOptions): Reply {
+    const effective = options.effectiveConsistency ?? false;
+    // An answer from the leader itself has a last contact of 0, always: only then can whole replies be shared.
+    if (answer.lastContactMs !== 0 || !answer.knownLeader || options.shared === false)
+      return encoding.encode(answer.shared.read.value, answerHeaders(answer, consistency, effective));
+    const form = `${encoding.form}:${consistency === "default" ? "" : consistency}:${effective ? "e" : ""}`;
+    const { encodings } = answer.shared;
+    let reply = encodings.get(form) as Reply | undefined;
+    if (reply === undefined) {
+      reply = encoding.encode(answer.shared.read.value, answerHeaders(answer, consistency, effective));
+      encodings.set(form, reply);
+    }
+    this.kept = answer;
+    return reply;
+  }
+}
+
+/** A read that its endpoint refuses (a bad filter, an unknown query) still has the headers of a read, all of them zero. */
+function refusedRead(error: unknown): never {
+  if (error instanceof OperationalError && (error.code === "refused" || error.code === "not-found"))
+    throw new HttpError(error, ["X-Consul-Index", "1", "X-Consul-Knownleader", "false", "X-Consul-Lastcontact", "0"]);
+  throw error;
+}
+
+export interface ReadOptions {
+  /** Catalog, health and prepared queries say which consistency they had. */
+  readonly effectiveConsistency?: boolean;
+  /** False when every answer is made anew, even from the same value. */
+  readonly shared?: boolean;
+}
+
+/** The headers that every read of replicated state carries (wire rules W2, W5 and W16). */
+export function answerHeaders(answer: Answer<unknown>, consistency: Consistency, effective: boolean): string[] {
+  const headers = [
+    "X-Consul-Index",
+    String(answer.index),
+    "X-Consul-Knownleader",
+    answer.knownLeader ? "true" : "false",
+    "X-Consul-Lastcontact",
+    String(Math.round(answer.lastContactMs)),
+    "X-Consul-Query-Backend",
+    "blocking-query",
+  ];
+  if (effective) headers.push("X-Consul-Effective-Consistency", consistency === "default" ? "leader" : consistency);
+  return headers;
+}
+
+/** An index as clients send it; beyond 2^53 it is larger than any index there will be. */
+function parseIndex(value: string | null): number {
+  if (value === null || value === "") return 0;
+  if (!/^\d{1,20}$/.test(value)) throw new OperationalError("invalid-request", "Invalid index");
+  return Math.min(Number(value), Number.MAX_SAFE_INTEGER);
+}

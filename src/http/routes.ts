@@ -1,0 +1,23 @@
+// All routes of the API, area by area.
+import { catalogRoutes } from "./catalog.ts";
+import { healthRoutes } from "./health.ts";
+import { coordinateRoutes } from "./coordinate.ts";
+import { eventRoutes } from "./event.ts";
+import { kvRoutes } from "./kv.ts";
+import { queryRoutes } from "./query.ts";
+import type { RouteRow } from "./route-table.ts";
+import { sessionRoutes } from "./session.ts";
+import { statusRoutes } from "./status.ts";
+import { txnRoutes } from "./txn.ts";
+
+export const routes: readonly RouteRow[] = [
+  ...kvRoutes,
+  ...catalogRoutes,
+  ...healthRoutes,
+  ...sessionRoutes,
+  ...txnRoutes,
+  ...eventRoutes,
+  ...coordinateRoutes,
+  ...queryRoutes,
+  ...statusRoutes,
+];

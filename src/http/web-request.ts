@@ -1,0 +1,66 @@
+// A web `Request` (Bun, Deno, Workers, a browser, or anybody who calls `agent.fetch`) as the API's `HttpRequest`.
+import { OperationalError } from "../types/error.ts";
+import type { HttpRequest } from "./request.ts";
+
+export class WebRequest implements HttpRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly #request: Request;
+  readonly #address: () => string;
+
+  /** @param address gives the client's address; asked only when somebody wants it. */
+  constructor(request: Request, address: () => string = () => "") {
+    this.#request = request;
+    this.method = request.method;
+    this.#address = address;
+    const { url } = request;
+    const slash = url.indexOf("/", url.indexOf("//") + 2);
+    const hash = url.indexOf("#");
+    this.target = slash < 0 ? "/" : url.slice(slash, hash < 0 ? undefined : hash);
+  }
+
+  get remoteAddress(): string {
+    return this.#address();
+  }
+
+  header(name: string): string | null {
+    return this.#request.headers.get(name);
+  }
+
+  async body(limitBytes: number): Promise<Uint8Array> {
+    const stream = this.#request.body;
+    if (stream === null) return new Uint8Array(0);
+    const declared = Number(this.#request.headers.get("content-length") ?? Number.NaN);
+    if (declared > limitBytes) throw tooLarge(declared, limitBytes);
+    const chunks: Uint8Array[] = [];
+    let total = 0;
+    for await (const chunk of stream) {
+      total += chunk.length;
+      if (total > limitBytes) throw tooLarge(total, limitBytes);
+      chunks.push(chunk);
+    }
+    return joined(chunks, total);
+  }
+
+  onGone(gone: () => void): () => void {
+    const { signal } = this.#request;
+    signal.addEventListener("abort", gone, { once: true });
+    return () => signal.removeEventListener("abort", gone);
+  }
+}
+
+/** The error for a body over its limit; an endpoint may say it in its own words. */
+export const tooLarge = (bytes: number, limitBytes: number): OperationalError =>
+  new OperationalError("payload-too-large", `Request body(${bytes} bytes) too large, max size: ${limitBytes} bytes.`);
+
+/** One array of all chunks. */
+export function joined(chunks: readonly Uint8Array[], total: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0] as Uint8Array;
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,148 @@
+// What an agent asks of the place it runs in: interfaces only. Each runtime in `runtimes/` gives one `Platform`, and so
+// does the simulator. `src` reaches the outside through nothing else: no global clock, timer, fetch or randomness.
+import type { Entry, HardState } from "./raft/types.ts";
+
+/** Everything outside an agent. Times are milliseconds. */
+export interface Platform {
+  /** Monotonic milliseconds; the only clock that protocols use. */
+  now(): number;
+  /** Milliseconds since the epoch; for what people read and for lock delays. */
+  wall(): number;
+  /** Sets the one timer: the host's `wake` is called at `at` (monotonic ms) or soon after; null clears it. */
+  wakeAt(at: number | null): void;
+  /** Cryptographically random bytes. */
+  random(length: number): Uint8Array<ArrayBuffer>;
+  /** Calls to other agents, bytes to bytes. */
+  readonly peers: Peers;
+  /** Requests to the rest of the world: HTTP checks, handlers of watches. */
+  fetch(request: Request): Promise<Response>;
+  readonly log: LogStore;
+  readonly blobs: Blobs;
+  /** Takes one log line or metric event; never throws. */
+  report(event: ReportEvent): void;
+  /** Opens a TCP connection and closes it again: TCP checks. Missing where the runtime has no sockets. */
+  readonly tcp?: TcpProbe;
+  /** Runs a program: script checks, handlers of watches. Missing where the runtime cannot. */
+  readonly exec?: Exec;
+  /** Facts of the machine for `/v1/agent/host` and the metrics. */
+  readonly host?: HostFacts;
+}
+
+/** One call to another agent. The same bytes arrive at that agent's `peer(path, bytes)`, and what it returns comes back. */
+export interface Peers {
+  /** @throws OperationalError `unreachable` or `timeout`. */
+  call(address: string, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+}
+
+/** What one durable step writes. All of it is durable together, or none of it is. */
+export interface LogBatch {
+  /** Entries to append, contiguous. When the first one's index is not after the last stored, the stored tail from it on is replaced. */
+  entries: readonly Entry[];
+  /** Term and vote, one record; null leaves the stored one. */
+  hardState: HardState | null;
+}
+
+/** What `LogStore.load` found. `entries` are contiguous and start at `base.index + 1`. */
+export interface LoadedLog {
+  hardState: HardState | null;
+  /** The last entry that compaction removed: index and term of the snapshot below the log; zeros when there is none. */
+  base: { index: number; term: number };
+  entries: Entry[];
+}
+
+/**
+ * The Raft log and hard state on stable storage: read once at boot, only written while running.
+ *
+ * Contract. (1) A method has finished only when its effect would survive a power cut; a returned promise means later,
+ * `undefined` means now. (2) A batch is atomic: after a crash it is there whole or not at all, and a batch that was said
+ * to be durable is there whole. (3) Batches become durable in the order of the calls; those of one turn of the event loop
+ * may share one sync. (4) A torn tail is cut at load. Damage anywhere else makes `load` throw `LogDamaged`, which names the
+ * place and what to do; nothing is repaired by guessing. (5) After a failed write or sync every later call fails too:
+ * the server must stop, since what is on disk is unknown. (6) A full disk, met before anything was written of a
+ * batch, rejects that batch with an OperationalError `disk-full`, and the store stays usable with all it had.
+ */
+export interface LogStore {
+  load(): Promise<LoadedLog>;
+  append(batch: LogBatch): void | Promise<void>;
+  /** Forgets entries up to and including `index`, which a durable snapshot holds. */
+  compact(index: number, term: number): void | Promise<void>;
+  /** Forgets every entry and starts after `index`: a snapshot from the leader took the log's place. */
+  reset(index: number, term: number): void | Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Named byte strings: snapshots, node id, persisted services and checks. A name is made of `[A-Za-z0-9._-]` and `/`.
+ * `write` and `commit` are atomic and durable: after a crash the old bytes are there or the new ones, whole.
+ */
+export interface Blobs {
+  read(name: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Names that begin with `prefix`, sorted. */
+  list(prefix: string): Promise<string[]>;
+  /** Deleting what is not there is no error. */
+  delete(name: string): Promise<void>;
+  /** Reads a large blob piece by piece; null when absent. */
+  open(name: string): Promise<AsyncIterable<Uint8Array> | null>;
+  /** Writes a large blob piece by piece; nothing is visible before `commit`. */
+  create(name: string): Promise<BlobWriter>;
+}
+
+export interface BlobWriter {
+  write(chunk: Uint8Array): Promise<void>;
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+export interface TcpProbe {
+  /** Resolves when connected; rejects with a readable message otherwise. */
+  connect(host: string, port: number, timeoutMs: number): Promise<void>;
+}
+
+export interface Exec {
+  /** Runs `args[0]` with the rest as arguments, no shell. Output is stdout and stderr together, its last `outputBytes` bytes. */
+  run(args: readonly string[], options: ExecOptions): Promise<ExecResult>;
+}
+export interface ExecOptions {
+  timeoutMs: number;
+  outputBytes: number;
+  stdin?: Uint8Array;
+  env?: Record<string, string>;
+  /** Kills the program and everything it started. */
+  signal?: AbortSignal;
+}
+export interface ExecResult {
+  /** Null when the program was killed, by the timeout or the signal. */
+  exitCode: number | null;
+  timedOut: boolean;
+  output: Uint8Array;
+  /** All bytes written, also those cut off `output`. */
+  outputTotal: number;
+}
+
+/** Facts of the machine, read afresh at each call. */
+export interface HostFacts {
+  facts(): Record<string, unknown>;
+  /** Resident memory and heap, in bytes. */
+  memory(): { rss: number; heapUsed: number; heapTotal: number };
+}
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
+
+/** A log line: `module` is Consul's logger name such as `agent.server.raft`; `fields` become key=value pairs. */
+export interface LogEvent {
+  type: "log";
+  level: LogLevel;
+  module: string;
+  message: string;
+  fields?: Record<string, unknown>;
+}
+/** A metric: Consul's name without the `consul.` prefix. */
+export interface MetricEvent {
+  type: "metric";
+  kind: "counter" | "gauge" | "sample";
+  name: string;
+  value: number;
+  labels?: Record<string, string>;
+}
+export type ReportEvent = LogEvent | MetricEvent;

@@ -1,0 +1,51 @@
+// What the door of requests (`route.ts`) needs of a server: to answer a query and to apply a command. `server/` gives it;
+// a client agent has none and sends everything on.
+import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { Read } from "../state/read.ts";
+
+/** https://developer.hashicorp.com/consul/api-docs/features/consistency */
+export type Consistency = "default" | "stale" | "consistent";
+
+export interface QueryOptions {
+  readonly consistency: Consistency;
+  /** Answer only once the answer is newer than this; 0 answers at once. */
+  readonly index: number;
+  /** How long to hold the request when nothing changes, before jitter. */
+  readonly waitMs: number;
+  /** Called with a function to call when the asker has gone: the wait ends and nothing is left behind. */
+  readonly onGone?: (gone: () => void) => () => void;
+}
+
+/** One answer of a query endpoint, shared by all who ask the same until something it shows changes. */
+export interface SharedRead<R> {
+  readonly read: Read<R>;
+  /** False as soon as a change touched what was read, or the agent can no longer vouch for it. */
+  fresh: boolean;
+  /** Encodings of this answer, by form (such as `pretty`): made once, by whoever needs them first. */
+  readonly encodings: Map<string, unknown>;
+}
+
+export interface Answer<R> {
+  readonly shared: SharedRead<R>;
+  /** What `X-Consul-Index` says: never 0. */
+  readonly index: number;
+  readonly knownLeader: boolean;
+  readonly lastContactMs: number;
+}
+
+export interface Authority {
+  /** True while answers from here are linearizable without asking anyone. */
+  readonly readable: boolean;
+  /** Resolves once `readable` holds, true, or after `timeoutMs`, false. */
+  untilReadable(timeoutMs: number): Promise<boolean>;
+  query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>>;
+  /** @throws OperationalError; `outcome-unknown` when the command may yet be applied. */
+  command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R>;
+}
+
+/** The datacenters and servers this agent knows; `agent/` gives it. */
+export interface Topology {
+  readonly datacenter: string;
+  /** All known datacenters, nearest first, this one before all others. */
+  datacenters(): string[];
+}

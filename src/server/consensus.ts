@@ -1,0 +1,251 @@
+// The Raft machine with its disk: carries out the machine's effects in the order it gives them (raft/DESIGN.md, the
+// host's duties) and matches commits with the proposals that wait for them. Knows bytes and indexes, no commands.
+import { MachineHost } from "../host/machine-host.ts";
+import type { Timers } from "../host/timers.ts";
+import type { LoadedLog, LogStore, Platform } from "../platform.ts";
+import { RAFT_DEFAULTS } from "../raft/options.ts";
+import { Raft } from "../raft/raft.ts";
+import type { Configuration, Entry, RaftEffect, RaftInput, RaftTimings, RejectReason, Role, SnapshotPoint } from "../raft/types.ts";
+import { type ErrorCode, OperationalError } from "../types/error.ts";
+
+/** A proposal on its way: handed to `apply` with its entry, or failed. */
+export interface Proposal {
+  readonly data: Uint8Array;
+  failed(error: OperationalError): void;
+}
+
+export interface ConsensusHost {
+  readonly platform: Pick<Platform, "now" | "log">;
+  readonly timers: Timers;
+  /** Applies a committed entry; `proposal` is this server's own, if it still waits. */
+  apply(entry: Entry, proposal: Proposal | null): void;
+  roleChanged(role: Role, term: number, leader: string | null): void;
+  configurationChanged(configuration: Configuration): void;
+  /** The server can go on no more: a broken invariant, or a disk whose state is unknown. */
+  failed(error: unknown): void;
+}
+
+export interface ConsensusOptions {
+  id: string;
+  seed: number;
+  loaded: LoadedLog;
+  snapshot: SnapshotPoint | null;
+  timings: RaftTimings;
+  trailingEntries: number;
+}
+
+export class Consensus {
+  readonly #host: ConsensusHost;
+  readonly #log: LogStore;
+  readonly #machine: Raft;
+  readonly #driver: MachineHost<RaftInput, RaftEffect>;
+  readonly #waiting = new Map<number, Proposal>();
+  readonly #accepted = new Map<number, { proposal: Proposal; term: number }>();
+  readonly #reads = new Map<number, { ready(index: number): void; failed(error: OperationalError): void }>();
+  #ref = 0;
+
+  constructor(host: ConsensusHost, options: ConsensusOptions) {
+    this.#host = host;
+    this.#log = host.platform.log;
+    this.#machine = new Raft({
+      id: options.id,
+      seed: options.seed,
+      hardState: options.loaded.hardState,
+      base: options.loaded.base,
+      entries: options.loaded.entries,
+      snapshot: options.snapshot,
+      applied: options.snapshot?.index ?? 0,
+      timings: options.timings,
+      limits: { ...RAFT_DEFAULTS.limits, trailingEntries: options.trailingEntries },
+    });
+    this.#driver = new MachineHost({
+      machine: this.#machine,
+      platform: host.platform,
+      timers: host.timers,
+      timeout: { type: "timeout" },
+      perform: (effect) => this.#perform(effect),
+      failed: (error) => this.#stopped(error),
+    });
+  }
+
+  /** The machine's getters, for status; nobody but this class steps it. */
+  get raft(): Omit<Raft, "step"> {
+    return this.#machine;
+  }
+
+  /** A first life starts with `configuration`; a later one with what is stored. */
+  start(configuration: Configuration | null): void {
+    this.#driver.dispatch({ type: "start" });
+    if (configuration !== null && this.#machine.lastIndex === 0 && this.#machine.term === 0)
+      this.#driver.dispatch({ type: "bootstrap", configuration });
+  }
+
+  /** Everything not committed is given up: its outcome is unknown. */
+  stop(): void {
+    this.#driver.stop();
+    this.#failAll(new OperationalError("shutting-down", "The agent is shutting down"));
+  }
+
+  /** May settle the proposal before it returns, when the log is in memory and this is the only voter. */
+  propose(proposal: Proposal): void {
+    if (this.#driver.stopped) {
+      proposal.failed(new OperationalError("shutting-down", "The agent is shutting down"));
+      return;
+    }
+    const ref = ++this.#ref;
+    this.#waiting.set(ref, proposal);
+    this.#driver.dispatch({ type: "propose", entries: [{ ref, data: proposal.data }] });
+  }
+
+  /**
+   * An index that makes a read linearizable once it is applied here, confirmed by a quorum (thesis §6.4).
+   * @throws OperationalError `no-leader`.
+   */
+  readIndex(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const ref = ++this.#ref;
+      this.#reads.set(ref, { ready: resolve, failed: reject });
+      this.#driver.dispatch({ type: "read-index", ref });
+    });
+  }
+
+  /** A snapshot of everything up to `index` is durable: the log below may go. */
+  snapshotTaken(snapshot: SnapshotPoint): void {
+    this.#driver.dispatch({ type: "snapshot-taken", snapshot });
+  }
+
+  #perform(effect: RaftEffect): void {
+    switch (effect.type) {
+      case "persist":
+        this.#persist(effect);
+        return;
+      case "accepted":
+        for (const [at, ref] of effect.refs.entries()) {
+          const proposal = this.#waiting.get(ref);
+          this.#waiting.delete(ref);
+          if (proposal !== undefined) this.#accepted.set(effect.index + at, { proposal, term: effect.term });
+        }
+        return;
+      case "commit":
+        for (const entry of effect.entries) this.#commit(entry);
+        return;
+      case "rejected":
+        for (const ref of effect.refs) {
+          const proposal = this.#waiting.get(ref);
+          this.#waiting.delete(ref);
+          proposal?.failed(rejection(effect.reason));
+        }
+        return;
+      case "truncated":
+        for (const [index, { proposal }] of this.#accepted) {
+          if (index < effect.fromIndex) continue;
+          this.#accepted.delete(index);
+          proposal.failed(effect.lost ? diskFull() : outcomeUnknown());
+        }
+        return;
+      case "read-ready":
+        for (const ref of effect.refs) this.#takeRead(ref)?.ready(effect.index);
+        return;
+      case "read-failed":
+        for (const ref of effect.refs) this.#takeRead(ref)?.failed(noLeader());
+        return;
+      case "role":
+        this.#host.roleChanged(effect.role, effect.term, effect.leader);
+        return;
+      case "configuration":
+        this.#host.configurationChanged(effect.configuration);
+        return;
+      case "compact":
+        this.#write(() => this.#log.compact(effect.index, effect.term), () => {});
+        return;
+      default:
+        // Messages, snapshots and reads between servers: a group of one has nobody to exchange them with.
+        return;
+    }
+  }
+
+  #takeRead(ref: number): { ready(index: number): void; failed(error: OperationalError): void } | undefined {
+    const read = this.#reads.get(ref);
+    this.#reads.delete(ref);
+    return read;
+  }
+
+  #commit(entry: Entry): void {
+    const accepted = this.#accepted.get(entry.index);
+    if (accepted === undefined) {
+      this.#host.apply(entry, null);
+      return;
+    }
+    this.#accepted.delete(entry.index);
+    if (accepted.term === entry.term) this.#host.apply(entry, accepted.proposal);
+    else {
+      accepted.proposal.failed(outcomeUnknown());
+      this.#host.apply(entry, null);
+    }
+  }
+
+  #persist(effect: Extract<RaftEffect, { type: "persist" }>): void {
+    const { token } = effect;
+    this.#write(
+      () => this.#log.append(effect),
+      () => this.#driver.dispatch({ type: "persisted", token }),
+      () => this.#driver.dispatch({ type: "persist-refused", token }),
+    );
+  }
+
+  /** Durable now, or later; a full disk is refused when that can be told, anything else stops the server. */
+  #write(write: () => void | Promise<void>, done: () => void, refused?: () => void): void {
+    try {
+      const written = write();
+      if (written === undefined) {
+        done();
+        return;
+      }
+      written.then(done, (error: unknown) => this.#writeFailed(error, refused));
+    } catch (error) {
+      this.#writeFailed(error, refused);
+    }
+  }
+
+  #writeFailed(error: unknown, refused: (() => void) | undefined): void {
+    if (refused !== undefined && error instanceof OperationalError && error.code === "disk-full") refused();
+    else this.#stopped(error);
+  }
+
+  #stopped(error: unknown): void {
+    if (this.#driver.stopped && this.#waiting.size + this.#accepted.size === 0) return;
+    this.#driver.stop();
+    this.#failAll(new OperationalError("storage-failed", "The server has stopped: its log says why"));
+    this.#host.failed(error);
+  }
+
+  #failAll(error: OperationalError): void {
+    const proposals = [...this.#waiting.values(), ...[...this.#accepted.values()].map(({ proposal }) => proposal)];
+    this.#waiting.clear();
+    this.#accepted.clear();
+    for (const proposal of proposals) proposal.failed(error);
+    const reads = [...this.#reads.values()];
+    this.#reads.clear();
+    for (const read of reads) read.failed(error);
+  }
+}
+
+const outcomeUnknown = (): OperationalError =>
+  new OperationalError("outcome-unknown", "leadership lost while committing log");
+
+const noLeader = (): OperationalError => new OperationalError("no-leader", "No cluster leader");
+
+const diskFull = (): OperationalError =>
+  new OperationalError("disk-full", "The disk is full: the write was refused and nothing was changed. Free space on the data directory's disk");
+
+const REJECTIONS: Record<RejectReason, [ErrorCode, string]> = {
+  "not-leader": ["not-leader", "node is not the leader"],
+  transferring: ["not-leader", "leadership transfer in progress"],
+  "config-pending": ["refused", "a configuration change is already under way"],
+  "not-ready": ["no-leader", "No cluster leader"],
+  invalid: ["refused", "the configuration change is not possible"],
+  "not-caught-up": ["refused", "the server has not caught up yet"],
+  overloaded: ["rate-limited", "Too many writes wait to be committed, try again later"],
+  "disk-full": ["disk-full", diskFull().message],
+};
+const rejection = (reason: RejectReason): OperationalError => new OperationalError(...REJECTIONS[reason]);

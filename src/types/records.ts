@@ -1,0 +1,161 @@
+// Consul's nouns, with Consul's own field names: what is stored is what is returned. Indexes are Raft indexes (numbers,
+// below 2^53); `Flags` and `LockIndex` are the user's uint64 and are a bigint once they pass 2^53.
+
+/** Fields every stored record has. */
+export interface Indexed {
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
+/** An unsigned 64-bit integer: a number while it is exact, a bigint above `Number.MAX_SAFE_INTEGER`. */
+export type Uint64 = number | bigint;
+
+/** A map keyed by what users send: made with a null prototype, never by `{}`. */
+export type UserMap<V = string> = Record<string, V>;
+
+/** https://developer.hashicorp.com/consul/api-docs/kv */
+export interface KVEntry extends Indexed {
+  LockIndex: Uint64;
+  Key: string;
+  Flags: Uint64;
+  Value: Uint8Array;
+  /** Absent when no session holds the key. */
+  Session?: string;
+}
+
+/** https://developer.hashicorp.com/consul/api-docs/catalog */
+export interface Node extends Indexed {
+  ID: string;
+  Node: string;
+  Address: string;
+  Datacenter: string;
+  TaggedAddresses: UserMap | null;
+  Meta: UserMap | null;
+}
+
+export interface ServiceAddress {
+  Address: string;
+  Port: number;
+}
+export interface Weights {
+  Passing: number;
+  Warning: number;
+}
+export interface ServicePort {
+  Name: string;
+  Port: number;
+  Default: boolean;
+}
+
+/** A service instance as the catalog stores it, under its node. */
+export interface NodeService extends Indexed {
+  /** The node's name; not part of what is shown under a node. */
+  Node: string;
+  Kind: string;
+  ID: string;
+  Service: string;
+  Tags: string[];
+  Address: string;
+  TaggedAddresses: UserMap<ServiceAddress> | null;
+  Meta: UserMap | null;
+  Port: number;
+  Ports: ServicePort[] | null;
+  SocketPath: string;
+  Weights: Weights;
+  EnableTagOverride: boolean;
+  Proxy: UserMap<unknown>;
+  Connect: UserMap<unknown>;
+  Locality: UserMap | null;
+  PeerName: string;
+}
+
+export type CheckStatus = "passing" | "warning" | "critical";
+
+/** A health check as the catalog stores it; `ServiceID` is "" for a node's check. */
+export interface HealthCheck extends Indexed {
+  Node: string;
+  CheckID: string;
+  Name: string;
+  Status: CheckStatus;
+  Notes: string;
+  Output: string;
+  ServiceID: string;
+  ServiceName: string;
+  ServiceTags: string[];
+  Type: string;
+  Interval: string;
+  Timeout: string;
+  ExposedPort: number;
+  Definition: UserMap<unknown>;
+}
+
+/** https://developer.hashicorp.com/consul/api-docs/session. LockDelay is nanoseconds, as Consul shows it. */
+export interface Session extends Indexed {
+  ID: string;
+  Name: string;
+  Node: string;
+  LockDelay: number;
+  Behavior: "release" | "delete";
+  TTL: string;
+  /** The checks given in the old way, when they differ from NodeChecks; they bind the session as NodeChecks do. */
+  Checks?: string[];
+  NodeChecks: string[] | null;
+  ServiceChecks: { ID: string; Namespace: string }[] | null;
+}
+
+/** https://developer.hashicorp.com/consul/api-docs/query */
+export interface PreparedQuery extends Indexed {
+  ID: string;
+  Name: string;
+  Session: string;
+  Token: string;
+  Template: { Type: string; Regexp: string; RemoveEmptyTags: boolean };
+  Service: {
+    Service: string;
+    SamenessGroup: string;
+    Failover: {
+      NearestN: number;
+      Datacenters: string[] | null;
+      Targets: { Peer: string; Datacenter: string }[] | null;
+    };
+    OnlyPassing: boolean;
+    IgnoreCheckIDs: string[] | null;
+    Near: string;
+    Tags: string[] | null;
+    NodeMeta: UserMap | null;
+    ServiceMeta: UserMap | null;
+    Connect: boolean;
+    Peer: string;
+  };
+  DNS: { TTL: string };
+}
+
+/** A Vivaldi coordinate, in seconds (Dabek et al. 2004; Serf's form). */
+export interface Coordinate {
+  Vec: number[];
+  Error: number;
+  Adjustment: number;
+  Height: number;
+}
+/** A node's coordinate in the store. */
+export interface NodeCoordinate {
+  Node: string;
+  Segment: string;
+  Coord: Coordinate;
+}
+
+/** A configuration entry: `Kind` and `Name` name it, the rest is the kind's own. */
+export interface ConfigEntry extends Indexed {
+  Kind: string;
+  Name: string;
+  [field: string]: unknown;
+}
+
+/** Durations are nanoseconds. */
+export interface AutopilotConfig extends Indexed {
+  CleanupDeadServers: boolean;
+  LastContactThreshold: number;
+  MaxTrailingLogs: number;
+  MinQuorum: number;
+  ServerStabilizationTime: number;
+}
