@@ -28,19 +28,23 @@ interface Holder {
 }
 
 const PREFIX = "agent.lock.";
-/** The holder touches its file this often, for those that cannot see its process. */
-const TOUCH_MS = 2_000;
-/** And is taken for dead by them when it has not for so long. */
-const SILENT_MS = 10_000;
 const LOOK_AGAIN_MS = 250;
+
+export interface DataDirOptions {
+  /** The holder touches its file this often, for those that cannot see its process. */
+  touchMs?: number;
+  /** And is taken for dead by them when it has not for so long: how long a start may have to wait. */
+  silentMs?: number;
+}
 
 /**
  * Makes `dir` when it is missing and takes it for this agent, so that no other writes to the same files.
  * @throws OperationalError `conflict` when another live agent has it; `storage-failed` when it is not a directory or
  * cannot be written to.
  */
-export async function acquireDataDir(dir: string): Promise<DataDirLock> {
-  await prepare(dir);
+export async function acquireDataDir(dir: string, options: DataDirOptions = {}): Promise<DataDirLock> {
+  const { touchMs = 2_000, silentMs = 10_000 } = options;
+  await makeDirectory(dir);
   const me = describeSelf();
   const started = performance.now();
   let lastTouch: number | null = null;
@@ -54,7 +58,7 @@ export async function acquireDataDir(dir: string): Promise<DataDirLock> {
       if (found.holder === "alive" || (found.holder === "unseen" && isTouched)) {
         throw new OperationalError("conflict", `The data directory ${dir} is in use by ${found.name}, as ${path} says`);
       }
-      const isSilent = Date.now() - found.touched >= SILENT_MS || performance.now() - started >= SILENT_MS;
+      const isSilent = Date.now() - found.touched >= silentMs || performance.now() - started >= silentMs;
       if (found.holder === "unseen" && !isSilent) {
         lastTouch ??= found.touched;
         await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
@@ -68,25 +72,18 @@ export async function acquireDataDir(dir: string): Promise<DataDirLock> {
       await fs.promises.unlink(mine).catch(() => {});
       continue;
     }
-    await removeOld(dir, highest + 1);
-    return hold(dir, mine, me);
+    await removeOld(dir, highest + 1, silentMs);
+    return hold(dir, mine, me, touchMs);
   }
 }
 
-async function prepare(dir: string): Promise<void> {
+async function makeDirectory(dir: string): Promise<void> {
   try {
     await fs.promises.mkdir(dir, { recursive: true });
   } catch (error) {
     const code = errorCode(error);
     if (code !== "EEXIST" && code !== "ENOTDIR") throw storageError(`Cannot make the data directory ${dir}`, error);
     throw new OperationalError("storage-failed", `The data directory ${dir} is not a directory`, { cause: error });
-  }
-  const probe = `${dir}/${PREFIX}probe.${process.pid}`;
-  try {
-    await fs.promises.writeFile(probe, "");
-    await fs.promises.unlink(probe);
-  } catch (error) {
-    throw storageError(`Cannot write to the data directory ${dir}`, error);
   }
 }
 
@@ -96,7 +93,9 @@ function lockPath(dir: string, number: number): string {
 
 /** The numbers of the lock files. */
 async function lockNumbers(dir: string): Promise<number[]> {
-  const names = await fs.promises.readdir(dir);
+  const names = await fs.promises.readdir(dir).catch((error: unknown) => {
+    throw storageError(`Cannot read the data directory ${dir}`, error);
+  });
   return names.map(lockNumber).filter((number) => number !== null);
 }
 
@@ -112,12 +111,12 @@ async function highestLock(dir: string): Promise<number> {
 }
 
 /** Removes the lock files before ours, and drafts that a crash left. */
-async function removeOld(dir: string, mine: number): Promise<void> {
+async function removeOld(dir: string, mine: number, draftMs: number): Promise<void> {
   for (const name of await fs.promises.readdir(dir)) {
     if (!name.startsWith(PREFIX)) continue;
     const path = `${dir}/${name}`;
     const number = lockNumber(name);
-    const isOld = number === null ? await isOlderThan(path, SILENT_MS) : number < mine;
+    const isOld = number === null ? await isOlderThan(path, draftMs) : number < mine;
     if (isOld) await fs.promises.unlink(path).catch(() => {});
   }
 }
@@ -142,7 +141,7 @@ async function create(dir: string, path: string, me: Holder): Promise<boolean> {
     return true;
   } catch (error) {
     if (errorCode(error) === "EEXIST") return false;
-    throw storageError(`Cannot lock the data directory ${dir}`, error);
+    throw storageError(`Cannot write to the data directory ${dir}`, error);
   } finally {
     await fs.promises.unlink(draft).catch(() => {});
   }
@@ -232,11 +231,11 @@ function readLink(path: string): string | null {
   }
 }
 
-function hold(dir: string, path: string, me: Holder): DataDirLock {
+function hold(dir: string, path: string, me: Holder, touchMs: number): DataDirLock {
   const touch = setInterval(() => {
     const now = new Date();
     fs.utimes(path, now, now, () => {});
-  }, TOUCH_MS);
+  }, touchMs);
   touch.unref();
   let isReleased = false;
   return {

@@ -7,7 +7,14 @@ import { assert } from "../../src/util/assert.ts";
 import { equal } from "../../src/util/bytes.ts";
 import { errorText, type FileSystem, type OpenFile, readAll, writeAll } from "./file-system.ts";
 import { LogDamaged } from "./log-damaged.ts";
-import { encodeRecord, type LogState, type Operation, type RecordKey, SEAL_BYTES, type SegmentHeader } from "./log-record.ts";
+import {
+  encodeRecord,
+  type LogState,
+  type Operation,
+  type RecordKey,
+  SEAL_BYTES,
+  type SegmentHeader,
+} from "./log-record.ts";
 import {
   createSegment,
   readSegment,
@@ -167,7 +174,8 @@ function checkLink(before: ReadSegment, path: string, header: SegmentHeader, pre
   const end = before.sealed ? before.end : before.end + SEAL_BYTES;
   const chain = before.sealed ? before.chain : sealOf(before).crc;
   if (end === header.previousBytes && chain === previous) return;
-  if (before.sealed) throw new LogDamaged(before.path, end, `${path} does not continue it: one of them is an older copy`);
+  if (before.sealed)
+    throw new LogDamaged(before.path, end, `${path} does not continue it: one of them is an older copy`);
   throw unsealed(before, path, header);
 }
 

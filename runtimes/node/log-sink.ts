@@ -75,7 +75,11 @@ class LogFile {
     try {
       return openSync(this.#path, "a", 0o640);
     } catch (error) {
-      throw new OperationalError("storage-failed", `failed to open log file ${this.#path}: ${(error as Error).message}`, { cause: error });
+      throw new OperationalError(
+        "storage-failed",
+        `failed to open log file ${this.#path}: ${(error as Error).message}`,
+        { cause: error },
+      );
     }
   }
 
@@ -99,7 +103,12 @@ class LogFile {
     if (rotateMaxFiles === 0) return;
     const prefix = `${basename(stem)}-`;
     const old = readdirSync(dirname(stem))
-      .filter((name) => name.startsWith(prefix) && name.endsWith(suffix) && /^\d+$/.test(name.slice(prefix.length, name.length - suffix.length)))
+      .filter(
+        (name) =>
+          name.startsWith(prefix) &&
+          name.endsWith(suffix) &&
+          /^\d+$/.test(name.slice(prefix.length, name.length - suffix.length)),
+      )
       .sort();
     const kept = Math.max(0, rotateMaxFiles);
     for (const name of old.slice(0, old.length - kept)) unlinkSync(join(dirname(stem), name));

@@ -85,12 +85,13 @@ class AgentProcess {
     });
     const platform = new NodePlatform({ log, blobs, report: sink.report, wake: () => this.#running?.wake() });
     console.log("==> Starting Proconsul agent...");
+    console.log(banner(config, this.#runtime));
     const running = await createAgent({ config, platform, stopped: end });
     this.#running = running;
     // A timer that went off while the agent was being made is not lost.
     running.wake();
     await this.#listen(running, config);
-    console.log(banner(config, this.#runtime));
+    
     for (const warning of warnings) running.agent.log.warn(warning);
     if (config.pidFile !== "") writePid(config.pidFile);
     const signals = this.#signals(running, sink, end);

@@ -7,11 +7,14 @@ import type { Configuration, RaftTimings } from "../raft/types.ts";
 import type { QueryOptions, Topology } from "../rpc/authority.ts";
 import { Route } from "../rpc/route.ts";
 import { OperationalError } from "../types/error.ts";
-import type { Coordinate } from "../types/records.ts";
+import type { Coordinate, UserMap } from "../types/records.ts";
 import { type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
+import type { Random } from "../util/random.ts";
 import { Events, type UserEvent } from "./events.ts";
+import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
+import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } from "./self.ts";
 
 export interface AgentOptions {
   config: AgentConfig;
@@ -47,6 +50,8 @@ export class Agent implements Topology {
   readonly route: Route;
   /** The options of a query that sets none. */
   readonly defaultQuery: QueryOptions;
+  readonly local: LocalAgent;
+  readonly random: Random;
   readonly events: Events = new Events();
   readonly #stopped: (exitCode: number) => void;
   /** The Lamport time of events (Serf). */
@@ -77,6 +82,16 @@ export class Agent implements Topology {
       failed: (error) => this.#failed(error),
     });
     this.route = new Route(this.server, this, config.performance.rpcHoldTimeoutMs);
+    this.random = this.server.random;
+    this.local = new LocalAgent({
+      config,
+      platform,
+      timers: this.timers,
+      random: this.random,
+      route: this.route,
+      logs: this.logs,
+      failed: (error) => this.#failed(error),
+    });
   }
 
   get datacenter(): string {
@@ -90,6 +105,7 @@ export class Agent implements Topology {
   /** Reads what is stored and takes part. @throws OperationalError that says what is wrong with it and what to do. */
   async start(): Promise<void> {
     await this.server.start();
+    await this.local.start();
   }
 
   /** The coordinates of the servers of each known datacenter, as the WAN pool has them. */
@@ -114,11 +130,58 @@ export class Agent implements Topology {
   };
 
   /** Takes over what a reload may change. */
-  reload(_config: AgentConfig): void {}
+  reload(config: AgentConfig): void {
+    this.local.reload(config);
+  }
 
   /** Leaves the datacenter. */
   async leave(): Promise<void> {
     this.log.info("leaving the datacenter");
+  }
+
+  /** Leaves, and tells the runtime to end. */
+  leaveAndStop(): void {
+    void this.leave().then(
+      () => this.#stopped(0),
+      () => this.#stopped(1),
+    );
+  }
+
+  /** @throws OperationalError always, in this build: it has no gossip, so there is nobody to join. */
+  async join(address: string, _wan: boolean): Promise<void> {
+    throw new OperationalError("unsupported", `1 error occurred: Failed to join ${address}: this build cannot join other agents yet`);
+  }
+
+  /** @throws OperationalError when there is no such member. */
+  forceLeave(node: string): void {
+    if (node !== this.config.nodeName && node !== `${this.config.nodeName}.${this.datacenter}`)
+      throw new OperationalError("refused", `agent: No node found with name '${node}'`);
+  }
+
+  /** The members of the LAN pool, or of the WAN pool. */
+  members(wan: boolean): ShownMember[] {
+    return [ownMember(this.config, wan)];
+  }
+
+  /** The body of /v1/agent/self. */
+  describe(): unknown {
+    return describeAgent(this.config, ORIGIN, this.statistics());
+  }
+
+  statistics(): UserMap<UserMap> {
+    const { checks, services } = this.local.state;
+    const memory = this.platform.host?.memory() ?? { rss: 0, heapUsed: 0 };
+    return statistics(this.config, this.server, {
+      now: this.platform.now(),
+      services: services.size,
+      checks: checks.size,
+      ttls: [...checks.values()].filter(({ spec }) => spec?.kind === "ttl").length,
+      members: 1,
+      datacenters: 1,
+      eventTime: this.#eventTime,
+      heapUsed: memory.heapUsed,
+      rss: memory.rss,
+    });
   }
 
   /** The platform's one timer has gone off. */
@@ -128,6 +191,7 @@ export class Agent implements Topology {
 
   /** Ends everything at once; what was acknowledged is durable. */
   async stop(): Promise<void> {
+    await this.local.stop();
     this.server.stop();
     await this.platform.log.close();
   }
@@ -146,14 +210,13 @@ export class Agent implements Topology {
   /** This agent as the LAN pool sees it. */
   get self(): Member {
     const { config } = this;
-    const meta = Object.create(null) as Record<string, string>;
     return {
       name: config.nodeName,
       id: config.nodeId,
       address: config.advertiseAddress,
       datacenter: config.datacenter,
       status: "alive",
-      server: config.server ? { port: config.ports.server, meta } : null,
+      server: config.server ? { port: config.ports.server, meta: serverMeta() } : null,
     };
   }
 
@@ -168,6 +231,7 @@ export class Agent implements Topology {
       this.log.info("cluster leadership acquired");
       this.log.info("New leader elected", { payload: this.config.nodeName });
       this.#reconcile();
+      this.local.serverUp();
     } else if (leader === null) this.log.warn("cluster leadership lost");
   }
 

@@ -57,7 +57,10 @@ export interface Comparison {
   adopted: Map<string, Partial<Pick<NodeService, "Tags" | "TaggedAddresses">>>;
 }
 
-type LocalView = Pick<LocalState, "nodeName" | "services" | "checks" | "removedServices" | "removedChecks">;
+type LocalView = Pick<
+  LocalState,
+  "nodeName" | "services" | "checks" | "checksOf" | "removedServices" | "removedChecks"
+>;
 
 /** Holds the local state against the catalog's. Pure. */
 export function compare(
@@ -236,9 +239,8 @@ export function requestFor(
       const token = tokenFor(record, tokens);
       // Checks ride with their service, so that it is never seen without them; not under another's token, though.
       const checks: LocalCheck[] = [];
-      for (const check of local.checks.values()) {
-        const rides = check.check.ServiceID === key.id && !check.inSync && tokenFor(check, tokens) === token;
-        if (rides) checks.push(check);
+      for (const check of local.checksOf(key.id)) {
+        if (!check.inSync && tokenFor(check, tokens) === token) checks.push(check);
       }
       return registration(identity, nodeInSync, record, checks, token);
     }

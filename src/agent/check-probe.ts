@@ -22,7 +22,7 @@ import { formatDuration, nsPerMs } from "../util/duration.ts";
  * cannot be told about TLS; a runtime that can do better gives one of these.
  */
 export interface HttpProbe {
-  /** Resolves with the head of the answer; rejects with a readable message. Follows no redirect. */
+  /** Resolves with the head of the answer, the body still to be read; rejects with a readable message. */
   request(request: HttpProbeRequest): Promise<HttpProbeAnswer>;
 }
 export interface HttpProbeRequest {

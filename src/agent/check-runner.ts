@@ -100,27 +100,27 @@ export class CheckRunner {
 
   #add({ check, spec }: LocalCheck): void {
     const { CheckID: id, ServiceID: serviceId, Status: status, Output: output } = check;
+    // A maintenance mode is a check that nothing runs.
     if (spec !== null) this.#host.dispatch({ type: "add", id, serviceId, spec, status, output });
-    else this.#host.dispatch({ type: "remove", id });
   }
 
   #changed(change: LocalChange): void {
     switch (change.type) {
       case "check-set":
         this.#add(change.record);
-        this.#aliasesOf(change.record.check.ServiceID, change.id);
+        this.#aliasesOf(change.record.check.ServiceID);
         break;
       case "check-removed":
         this.#host.dispatch({ type: "remove", id: change.id });
-        this.#aliasesOf(change.serviceId, change.id);
+        this.#aliasesOf(change.serviceId);
         break;
       case "check-status":
         // Only a new state: outputs of aliases that look at each other would quote one another for ever.
-        if (change.statusChanged) this.#aliasesOf(change.record.check.ServiceID, change.id);
+        if (change.statusChanged) this.#aliasesOf(change.record.check.ServiceID);
         break;
       case "service-set":
       case "service-removed":
-        if (this.#localAliases.size > 0) this.#aliasesOf(change.id, "");
+        this.#aliasesOf(change.id);
         break;
       default:
         unreachable(change);
@@ -181,10 +181,10 @@ export class CheckRunner {
     });
   }
 
-  /** Looks again at the targets of the aliases that depend on a service's checks, or on the node's ("" ). */
-  #aliasesOf(serviceId: string, changedId: string): void {
+  /** Looks again at the targets of the aliases that depend on a service's checks, or on the node's (""). */
+  #aliasesOf(serviceId: string): void {
     for (const [id, target] of this.#localAliases) {
-      if (id !== changedId && concernsAlias(target, { ServiceID: serviceId })) this.#lookAt(id, target);
+      if (concernsAlias(target, { ServiceID: serviceId })) this.#lookAt(id, target);
     }
   }
 

@@ -11,13 +11,6 @@ const TAGS: Record<LogLevel, string> = {
   error: "[ERROR]",
 };
 
-/** Consul's names of levels, in any case; null for anything else. */
-export function parseLevel(name: string): LogLevel | null {
-  const lower = name.toLowerCase();
-  if (lower === "err") return "error";
-  return LEVELS.find((level) => level === lower) ?? null;
-}
-
 /** True when an event of `level` is to be shown at threshold `least`. */
 export const atLeast = (level: LogLevel, least: LogLevel): boolean => LEVELS.indexOf(level) >= LEVELS.indexOf(least);
 

@@ -77,6 +77,20 @@ export const connectionFlags: readonly FlagSpec[] = [
     usage: "Datacenter to ask. Without it, the agent's own.",
   },
   {
+    name: "namespace",
+    type: "string",
+    placeholder: "name",
+    group,
+    usage: 'Kept for compatibility: there is one, "default". Also CONSUL_NAMESPACE.',
+  },
+  {
+    name: "partition",
+    type: "string",
+    placeholder: "name",
+    group,
+    usage: 'Kept for compatibility: there is one, "default". Also CONSUL_PARTITION.',
+  },
+  {
     name: "stale",
     type: "bool",
     group,
@@ -109,6 +123,8 @@ export async function connect(io: CliIo, flags: FlagValues): Promise<Client> {
 /** @throws CliError as `connect` does. */
 export async function resolveConnection(io: CliIo, flags: FlagValues): Promise<Connection> {
   const { env } = io;
+  refuseTenancy("namespace", flags.string("namespace") || env.CONSUL_NAMESPACE);
+  refuseTenancy("partition", flags.string("partition") || env.CONSUL_PARTITION);
   const given = flags.string("http-addr") || env.CONSUL_HTTP_ADDR || "127.0.0.1:8500";
   const ssl = envBool(env, "CONSUL_HTTP_SSL") ?? false;
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given)?.[1]?.toLowerCase() ?? (ssl ? "https" : "http");
@@ -130,6 +146,14 @@ export async function resolveConnection(io: CliIo, flags: FlagValues): Promise<C
     headers,
     transport: Object.keys(transport).length === 0 ? null : transport,
   };
+}
+
+/** Asking for another namespace and getting the only one would be worse than an error. */
+function refuseTenancy(what: string, name: string | undefined): void {
+  if (name && name !== "default")
+    throw new CliError(
+      `Error connecting to Consul agent: there is no ${what} "${name}": this build has only "default"`,
+    );
 }
 
 /** A flag beats the environment, and at each level a file beats a bare token. */

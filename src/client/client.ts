@@ -29,7 +29,10 @@ import { Transport } from "./transport.ts";
 import type { Txn } from "./txn.ts";
 import { txnCall } from "./txn.ts";
 
-/** One member per area of the API. All methods reject with `ClientError`, or with the signal's reason when aborted. */
+/**
+ * One member per area of the API. A read gives a `Read`, its value beside what the headers say, or the bare value where
+ * the endpoint has no such headers. All methods reject with `ClientError`, or with the signal's reason when aborted.
+ */
 export interface Client {
   readonly kv: KvArea;
   readonly catalog: CatalogArea;

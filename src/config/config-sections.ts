@@ -1,6 +1,6 @@
 // The blocks of the configuration, each read from its settings. What is wrong goes to the reader's errors.
 import { quote } from "../util/quote.ts";
-import type { UserMap } from "../types/records.ts";
+import { userMap } from "../util/user-map.ts";
 import type {
   AclConfig,
   DnsConfig,
@@ -19,7 +19,7 @@ export const hourMs: number = 3_600_000;
 
 /** `dns_config` */
 export function dnsConfig(reader: SettingReader): DnsConfig {
-  const serviceTtlMs = Object.create(null) as UserMap<number>;
+  const serviceTtlMs = userMap<number>();
   for (const [name, ttl] of Object.entries(reader.stringMap("dns_config.service_ttl"))) {
     serviceTtlMs[name] = reader.parseMs(`dns_config.service_ttl[${quote(name)}]`, ttl);
   }

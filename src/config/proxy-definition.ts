@@ -2,10 +2,68 @@
 // build has no mesh, but a catalog that holds what proxies read.
 // https://developer.hashicorp.com/consul/docs/reference/proxy/connect-proxy
 import { quote } from "../util/quote.ts";
-import { bool, type Decoded, type Decoder, int, list, object, raw, string } from "../util/decode.ts";
+import { userMap } from "../util/user-map.ts";
+import { bool, type Decoder, int, object, raw, string } from "../util/decode.ts";
 import { joinHostPort } from "../util/ip-address.ts";
 import type { UserMap } from "../types/records.ts";
 import { blocks, strictFields } from "./definition-decoder.ts";
+
+/** What a proxy connects to for its service. Absent texts are "", absent numbers 0. */
+export interface UpstreamDefinition {
+  /** `service` or `prepared_query`. */
+  DestinationType: string;
+  DestinationNamespace: string;
+  DestinationPartition: string;
+  DestinationPeer: string;
+  DestinationName: string;
+  Datacenter: string;
+  LocalBindAddress: string;
+  LocalBindPort: number;
+  LocalBindSocketPath: string;
+  LocalBindSocketMode: string;
+  Config: UserMap<unknown> | undefined;
+  MeshGateway: { Mode: string };
+  CentrallyConfigured: boolean;
+}
+
+/** The `proxy` part as decoded, with Consul's names and all fields there. */
+export interface ProxyDefinition {
+  EnvoyExtensions: {
+    Name: string;
+    Required: boolean;
+    Arguments: UserMap<unknown> | undefined;
+    ConsulVersion: string;
+    EnvoyVersion: string;
+  }[];
+  DestinationServiceName: string;
+  DestinationServiceID: string;
+  LocalServiceAddress: string;
+  LocalServicePort: number;
+  LocalServiceSocketPath: string;
+  Mode: string;
+  Config: UserMap<unknown> | undefined;
+  Upstreams: UpstreamDefinition[];
+  MeshGateway: { Mode: string };
+  Expose: {
+    Checks: boolean;
+    Paths: {
+      ListenerPort: number;
+      Path: string;
+      LocalPathPort: number;
+      Protocol: string;
+      ParsedFromCheck: boolean;
+    }[];
+  };
+  TransparentProxy: { OutboundListenerPort: number; DialedDirectly: boolean };
+  AccessLogs: {
+    Enabled: boolean;
+    DisableListenerLogs: boolean;
+    Type: string;
+    Path: string;
+    JSONFormat: string;
+    TextFormat: string;
+  };
+}
 
 /** Any object, undefined when absent. */
 const opaque: Decoder<UserMap<unknown> | undefined> = (value) =>
@@ -49,7 +107,7 @@ const envoyExtension = object(
   { Name: string, Required: bool, Arguments: opaque, ConsulVersion: string, EnvoyVersion: string },
   strictFields,
 );
-const proxy = object(
+const proxy: Decoder<ProxyDefinition> = object(
   {
     EnvoyExtensions: blocks(envoyExtension),
     DestinationServiceName: string,
@@ -65,14 +123,9 @@ const proxy = object(
     Expose: object({ Checks: bool, Paths: blocks(exposePath), Port: raw }, strictFields),
     TransparentProxy: object({ OutboundListenerPort: int, DialedDirectly: bool }, strictFields),
     AccessLogs: accessLogs,
-    RateLimits: raw,
-    IngressHosts: list(string),
   },
   strictFields,
 );
-
-/** A proxy's part as decoded, all fields there. */
-export type ProxyDefinition = Decoded<typeof proxy>;
 
 /** Decodes the `proxy` of a service definition. @throws DecodeError */
 export const proxyFields: Decoder<ProxyDefinition> = (value, path) => {
@@ -102,7 +155,7 @@ export function proxyRecord(definition: ProxyDefinition | null): UserMap<unknown
   return record;
 }
 
-function upstreamRecord(given: ProxyDefinition["Upstreams"][number]): UserMap<unknown> {
+function upstreamRecord(given: UpstreamDefinition): UserMap<unknown> {
   return Object.assign(present({ ...given, MeshGateway: undefined }), {
     DestinationType: given.DestinationType,
     DestinationName: given.DestinationName,
@@ -113,7 +166,7 @@ function upstreamRecord(given: ProxyDefinition["Upstreams"][number]): UserMap<un
 
 /** The fields that are not empty. */
 function present(fields: Readonly<Record<string, unknown>>): UserMap<unknown> {
-  const kept = Object.create(null) as UserMap<unknown>;
+  const kept = userMap<unknown>();
   for (const [name, value] of Object.entries(fields)) {
     const empty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
     if (value !== undefined && value !== null && value !== "" && value !== 0 && value !== false && !empty) {
@@ -154,7 +207,7 @@ export function proxyFaults(given: ProxyDefinition | null): string[] {
   return faults;
 }
 
-function upstreamFaults(upstreams: ProxyDefinition["Upstreams"]): string[] {
+function upstreamFaults(upstreams: readonly UpstreamDefinition[]): string[] {
   const faults: string[] = [];
   const destinations = new Set<string>();
   const binds = new Set<string>();
@@ -185,7 +238,7 @@ function upstreamFaults(upstreams: ProxyDefinition["Upstreams"]): string[] {
   return faults;
 }
 
-function upstreamFault(given: ProxyDefinition["Upstreams"][number]): string | null {
+function upstreamFault(given: UpstreamDefinition): string | null {
   const { DestinationType: type, DestinationName: name } = given;
   if (type !== "service" && type !== "prepared_query") {
     return `unknown upstream destination type: ${quote(type)}`;

@@ -3,6 +3,7 @@ import { assert } from "../util/assert.ts";
 import { formatDuration, nsPerMs, parseDuration } from "../util/duration.ts";
 import { type IpNetwork, parseCidr } from "../util/ip-address.ts";
 import { quote } from "../util/quote.ts";
+import { userMap } from "../util/user-map.ts";
 import type { UserMap } from "../types/records.ts";
 import type { RawObject } from "./raw-value.ts";
 import type { KeyType } from "./schema.ts";
@@ -50,7 +51,7 @@ export class SettingReader {
 
   stringMap(path: string): UserMap {
     const map = this.#read(path, "string-map") as RawObject | undefined;
-    return Object.assign(Object.create(null) as UserMap, map);
+    return Object.assign(userMap<string>(), map);
   }
 
   /** Milliseconds, at least `minMs`; `fallbackMs` when the key has no value. */

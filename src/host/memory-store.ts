@@ -12,7 +12,11 @@ export class MemoryLogStore implements LogStore {
   #entries: Entry[] = [];
 
   async load(): Promise<LoadedLog> {
-    return { hardState: this.#hardState, base: { ...this.#base }, entries: this.#entries.slice() };
+    return {
+      hardState: this.#hardState && { ...this.#hardState },
+      base: { ...this.#base },
+      entries: this.#entries.slice(),
+    };
   }
 
   append(batch: LogBatch): void {

@@ -30,8 +30,8 @@ export class HttpApp {
   constructor(agent: Agent, rows: readonly RouteRow[]) {
     this.#agent = agent;
     this.#hono = new Hono({ getPath: (request) => pathOf((request as unknown as HttpRequest).target) });
-    for (const [path, methods] of byPath(rows)) {
-      const serve = this.#server(path, methods);
+    for (const [path, servers] of this.#groups(rows)) {
+      const serve = servers.length === 1 ? (servers[0] as PathServer).serve : longestMatch(servers);
       // Hono hands over what it was given and gives back what the handler returns: neither is touched on the way.
       this.#hono.all(path, (c) => serve(c.req.raw as unknown as HttpRequest) as unknown as Response);
     }
@@ -54,7 +54,23 @@ export class HttpApp {
     return toResponse(await this.handle(new WebRequest(request, () => remoteAddress)));
   }
 
-  #server(path: string, methods: ReadonlyMap<string, RouteRow>): (request: HttpRequest) => Reply | Promise<Reply> {
+  /**
+   * The paths that Hono is given, each with the rows' paths that it covers. No two overlap: Hono runs every handler that
+   * matches, one after the other, where one alone is called as it is.
+   */
+  #groups(rows: readonly RouteRow[]): Map<string, PathServer[]> {
+    const groups = new Map<string, PathServer[]>();
+    // A wildcard sorts before all that it covers.
+    for (const [path, methods] of [...byPath(rows)].sort(([a], [b]) => (stem(a) < stem(b) ? -1 : 1))) {
+      const server: PathServer = { path, serve: this.#server(path, methods) };
+      const root = [...groups.keys()].find((group) => group.endsWith("/*") && path.startsWith(stem(group)));
+      const group = groups.get(root ?? path) ?? [];
+      groups.set(root ?? path, [...group, server]);
+    }
+    return groups;
+  }
+
+  #server(path: string, methods: ReadonlyMap<string, RouteRow>): Serve {
     const wildcard = path.endsWith("/*");
     const tailAt = path.length - 1;
     const allow = ["OPTIONS", ...methods.keys()].join(",");
@@ -90,6 +106,29 @@ export class HttpApp {
   #failed(error: unknown): Reply {
     return errorReply(error, (cause) => this.#agent.logs.log("error", "agent.http", "request failed: this is a bug", { error: cause }));
   }
+}
+
+type Serve = (request: HttpRequest) => Reply | Promise<Reply>;
+interface PathServer {
+  readonly path: string;
+  readonly serve: Serve;
+}
+
+/** A path up to and with the slash before its wildcard. */
+const stem = (path: string): string => (path.endsWith("/*") ? path.slice(0, -1) : path);
+
+/** An exact path before a wildcard, a longer wildcard before a shorter one, as Go's mux has it. */
+function longestMatch(servers: readonly PathServer[]): Serve {
+  const exact = new Map(servers.filter(({ path }) => !path.endsWith("/*")).map(({ path, serve }) => [path, serve]));
+  const wildcards = servers
+    .filter(({ path }) => path.endsWith("/*"))
+    .map(({ path, serve }) => ({ prefix: stem(path), serve }))
+    .sort((a, b) => b.prefix.length - a.prefix.length);
+  return (request) => {
+    const path = pathOf(request.target);
+    const found = exact.get(path) ?? wildcards.find(({ prefix }) => path.startsWith(prefix))?.serve;
+    return found === undefined ? notFound(request) : found(request);
+  };
 }
 
 const pathOf = (target: string): string => {

@@ -1,4 +1,7 @@
 // All routes of the API, area by area.
+import { agentRoutes } from "./agent.ts";
+import { agentCheckRoutes } from "./agent-checks.ts";
+import { agentServiceRoutes } from "./agent-services.ts";
 import { catalogRoutes } from "./catalog.ts";
 import { healthRoutes } from "./health.ts";
 import { coordinateRoutes } from "./coordinate.ts";
@@ -11,6 +14,9 @@ import { statusRoutes } from "./status.ts";
 import { txnRoutes } from "./txn.ts";
 
 export const routes: readonly RouteRow[] = [
+  ...agentRoutes,
+  ...agentServiceRoutes,
+  ...agentCheckRoutes,
   ...kvRoutes,
   ...catalogRoutes,
   ...healthRoutes,

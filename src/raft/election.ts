@@ -36,7 +36,9 @@ export function campaign(core: Core): void {
   }
   if (core.isSoleVoter) {
     becomeCandidate(core);
-    becomeLeader(core);
+    // Nobody hears of the term before its first entry is durable, and then the term is too: one write does for both.
+    // With non-voters the term must be durable first, or it could come again after a crash, with other entries.
+    if (core.configuration.servers.length === 1) becomeLeader(core);
     return;
   }
   becomePreCandidate(core);

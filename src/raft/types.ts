@@ -286,7 +286,8 @@ export type RaftEffect =
   | { type: "send-snapshot"; to: string; term: number }
   /**
    * Put a received snapshot in place of log and state: `LogStore.reset(index, term)` in the order of tokens, state machine
-   * restored before any later `commit`; then give `persisted`; then send `then`.
+   * restored before any later `commit`, unless it already stands at or beyond `index` (the write was refused once, and comes
+   * again); then give `persisted`; then send `then`.
    */
   | { type: "install-snapshot"; token: number; snapshot: SnapshotPoint; then: readonly Outgoing[] }
   /** A received snapshot tells nothing new: it may be deleted. */

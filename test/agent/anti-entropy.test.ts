@@ -194,18 +194,6 @@ test("node: when an ACL forbids it, it is tried once for each comparison", async
   assert.ok(world.log.lines.includes("warn Node info update blocked by ACLs"));
 });
 
-test("node: a service that an ACL forbids does not bring it in", async () => {
-  const world = await new World().started();
-  world.identity = { ...world.identity, Meta: { rack: "r4" } };
-  world.catalog.fault = (call) => (call === "+ node" ? noLeader() : call === "+ a" ? denied() : undefined);
-  world.sync.nodeChanged();
-  await settle();
-  world.local.addService(service({ Name: "a" }));
-  world.catalog.fault = () => {};
-  await world.time.advance(30_000);
-  assert.deepEqual(world.catalog.node?.Meta, { rack: "r4" });
-});
-
 test("tags: with EnableTagOverride the catalog's are taken over and kept", async () => {
   const world = new World();
   world.local.addService(service({ Name: "web", Tags: ["a"], EnableTagOverride: true, Check: { TTL: "1s" } }));

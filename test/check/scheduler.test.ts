@@ -190,6 +190,19 @@ test("results: what comes too late is dropped", () => {
   assert.equal(clock.machine.dropped, 4);
 });
 
+test("results: that of a run which another has replaced is dropped", () => {
+  const clock = new Clock();
+  clock.add("c", tcp());
+  clock.advance(10_000);
+  clock.add("c", tcp({ timeoutMs: 5 }));
+  clock.advance(10_000);
+  assert.equal(clock.taken().filter((line) => line.includes("run c")).length, 2);
+  clock.input({ type: "result", id: "c", run: 1, status: "passing", output: "old", bypass: false });
+  assert.deepEqual(clock.taken(), []);
+  clock.result("c", "passing", "new");
+  assert.deepEqual(clock.taken(), ['20000 status c passing "new" now']);
+});
+
 test("add again: an unchanged check keeps its timetable and its run, a changed one starts anew", () => {
   const clock = new Clock();
   clock.add("c", tcp());
@@ -326,6 +339,16 @@ test("deregister: a moment of health starts the time anew, a node's check has no
   assert.deepEqual(clock.taken(), []);
   clock.advance(1);
   assert.deepEqual(clock.taken(), ["120000 deregister web by c after 60000"]);
+});
+
+test("deregister: a service that is well again stays", () => {
+  const clock = new Clock();
+  clock.add("c", ttl(10_000_000, { deregisterCriticalServiceAfterMs: 60_000 }), { serviceId: "web" });
+  for (const status of ["critical", "warning"] as const)
+    clock.input({ type: "ttl-update", id: "c", status, output: "" });
+  clock.taken();
+  clock.advance(1_000_000);
+  assert.deepEqual(clock.taken(), []);
 });
 
 test("deregister: two checks of a service ask once", () => {

@@ -149,6 +149,8 @@ test("addresses and files that make no sense are told before anything is sent", 
     ["info", { CONSUL_HTTP_SSL: "maybe" }, /Could not parse CONSUL_HTTP_SSL/],
     ["info -http-addr=https://h -client-cert=c", {}, /Both client cert and client key/],
     ["info -http-addr=https://h -ca-file=none", {}, /Error reading CA file/],
+    ["info -namespace=team", {}, /there is no namespace "team"/],
+    ["info", { CONSUL_PARTITION: "p" }, /there is no partition "p"/],
     ["info -http-addr=unix:///run/c.sock", {}, /Unix sockets are unsupported/],
   ];
   for (const [line, env, err] of rows) {

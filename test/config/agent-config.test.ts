@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
 import { build, built, errorsOf, type Given, warningsOf } from "./build.ts";
+import { userMap } from "../../src/util/user-map.ts";
 
 /** A client agent that only lacks what a test gives it. */
 const client = (more: Record<string, unknown>): Given => ({ json: { data_dir: "d", ...more } });
@@ -92,7 +93,7 @@ test("the defaults of a client", () => {
     allowStale: true,
     maxStaleMs: 87_600 * 3_600_000,
     nodeTtlMs: 0,
-    serviceTtlMs: Object.create(null),
+    serviceTtlMs: userMap(),
     onlyPassing: false,
     enableTruncate: false,
     udpAnswerLimit: 3,

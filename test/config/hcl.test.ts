@@ -52,7 +52,7 @@ const readings: readonly [string, string, unknown][] = [
   ["numbers", "a = [0, -1, 42, 1.5, -0.25, 1e3, 1.5e-2, .5, 3.]", { a: [0, -1, 42, 1.5, -0.25, 1000, 0.015, 0.5, 3] }],
   ["hexadecimal and octal", "a = [0x1F, -0x10, 017]", { a: [31, -16, 15] }],
   ["integers past 2^53", "a = 9007199254740993", { a: "9007199254740993n" }],
-  ["escapes", String.raw`a = "\a\b\f\n\r\t\v\\\"A\U0001F600"`, { a: '\x07\b\f\n\r\t\v\\"A😀' }],
+  ["escapes", String.raw`a = "\a\b\f\n\r\t\v\\\"\u0041\U0001F600"`, { a: '\x07\b\f\n\r\t\v\\"A😀' }],
   ["bytes as escapes", String.raw`a = "\x41\101\xc3\xa9"`, { a: "AAé" }],
   ["text in UTF-8", 'a = "grüße 😀"', { a: "grüße 😀" }],
   ["an interpolation with quotes", 'a = "x ${ f("y", {z}) } \\n"', { a: 'x ${ f("y", {z}) } \n' }],
@@ -129,7 +129,7 @@ test("parseHcl: 64 levels are read, 65 refused", () => {
   assert.throws(() => parseHcl(`a ${labels} { }`), /nested deeper than 64/);
 });
 
-test("parseHcl: a text of many keys is read in linear time", () => {
+test("parseHcl: a text of 50,000 keys is read", () => {
   const line = "key = 1 ";
   assert.equal(Object.keys(parseHcl(line.repeat(50_000)).root).length, 1);
 });

@@ -7,7 +7,7 @@ const texts = [
   "{}",
   '{"a": 1, "b": [true, false, null], "c": {"d": "x"}}',
   ' \n\t\r{ "a" : [ ] , "b" : [ { } , -0.5e-3 ] } \n',
-  String.raw`{"a": "\"\\\/\b\f\n\r\té😀"}`,
+  String.raw`{"a": "\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"}`,
   '{"__proto__": {"a": 1}, "": 0}',
   '{"grüße": "😀"}',
 ];

@@ -8,6 +8,7 @@ import {
 } from "../../src/config/service-definition.ts";
 import { proxyRecord } from "../../src/config/proxy-definition.ts";
 import { OperationalError } from "../../src/types/error.ts";
+import { userMap } from "../../src/util/user-map.ts";
 
 const http = { source: "http" } as const;
 const file = { source: "file" } as const;
@@ -316,7 +317,7 @@ test("decodeServiceDefinition: a name alone gives the defaults", () => {
     tags: [],
     address: "",
     taggedAddresses: null,
-    meta: Object.create(null),
+    meta: userMap(),
     port: 0,
     ports: [],
     socketPath: "",
@@ -458,9 +459,11 @@ const checks: readonly [string, unknown, string][] = [
   ["a status", { Name: "c", TTL: "1s", Status: "odd" }, "Bad check status"],
   ["a text", "nonsense", "Request decode failed: json: cannot unmarshal string into value of type object"],
   ["both times", { Name: "c", TTL: "1s", Interval: "1s" }, "Invalid check: Interval and TTL cannot both be specified"],
-  ...["HTTP", "TCP", "UDP", "GRPC", "H2PING", "OSService"].map(
-    (field) => [`${field} without interval`, { Name: "c", [field]: "x" }, `Invalid check: ${interval}`] as const,
-  ),
+  ...["HTTP", "TCP", "UDP", "GRPC", "H2PING", "OSService"].map((field): [string, unknown, string] => [
+    `${field} without interval`,
+    { Name: "c", [field]: "x" },
+    `Invalid check: ${interval}`,
+  ]),
   ["a script without interval", { Name: "c", Args: ["x"] }, `Invalid check: ${interval}`],
   [
     "an alias with a target",

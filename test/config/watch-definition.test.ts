@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeWatchDefinition, type WatchDefinition } from "../../src/config/watch-definition.ts";
 import { OperationalError } from "../../src/types/error.ts";
+import { toUserMap } from "../../src/util/user-map.ts";
 
 const none: Omit<WatchDefinition, "type"> = {
   datacenter: "",
@@ -62,7 +63,7 @@ const readings: readonly [Record<string, unknown>, Partial<WatchDefinition>][] =
         path: "http://x",
         method: "POST",
         timeoutMs: 1000,
-        header: Object.assign(Object.create(null), { A: ["b"] }),
+        header: toUserMap([["A", ["b"]]]),
         tlsSkipVerify: false,
       },
     },

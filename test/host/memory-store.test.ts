@@ -29,7 +29,11 @@ test("memory log: what load gave does not change with the store, nor the store w
   const loaded = await store.load();
   store.append({ entries: [entry(2, 2), entry(3, 2)], hardState: { term: 2, vote: "b" } });
   store.compact(1, 1);
-  assert.deepEqual(loaded, { hardState: { term: 1, vote: "a" }, base: { index: 0, term: 0 }, entries: [entry(1), entry(2)] });
+  assert.deepEqual(loaded, {
+    hardState: { term: 1, vote: "a" },
+    base: { index: 0, term: 0 },
+    entries: [entry(1), entry(2)],
+  });
   loaded.entries.length = 0;
   loaded.base.index = 77;
   assert.deepEqual((await store.load()).entries, [entry(2, 2), entry(3, 2)]);

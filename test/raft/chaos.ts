@@ -78,8 +78,8 @@ export class Chaos extends Group {
   #committedMax = 0;
   /** The last index that a leader has committed, so that a client may know of it. */
   #known = 0;
-  /** Every entry ever written: what it holds and what term is before it. */
-  readonly #written = new Map<string, { hash: number; before: number | null }>();
+  /** Every entry ever written or sent: what it holds and what term is before it. */
+  readonly #written = new Map<string, { hash: number; before: number }>();
   readonly #reads = new Map<number, number>();
   #ref = 0;
   #spare = 0;
@@ -90,7 +90,7 @@ export class Chaos extends Group {
       ...options,
       timings: { commitNotifyMs: (seed % 3) * 4, ...options.timings },
       limits: {
-        maxEntriesPerMessage: [2, 4, 8, 64, 1024][seed % 5]!,
+        maxEntriesPerMessage: [4, 8, 16, 64, 1024][seed % 5]!,
         maxInflight: 1 + (seed % 4),
         trailingEntries: (seed % 4) * 5,
         ...options.limits,
@@ -330,12 +330,9 @@ export class Chaos extends Group {
       case "role":
         if (effect.role === "leader") this.#checkLeader(member, effect.term);
         return;
-      case "persist":
-        for (const entry of effect.entries) this.#checkLogMatching(member, entry);
-        return;
-      case "truncated":
-        // What a sole voter takes back was never on any disk.
-        if (effect.lost) this.#forget(member.raft.term, effect.fromIndex);
+      case "send":
+        if (effect.message.type !== "append-entries") return;
+        this.#checkLogMatching(effect.message.entries, effect.message.prevTerm);
         return;
       case "read-ready":
         for (const ref of effect.refs) {
@@ -365,21 +362,23 @@ export class Chaos extends Group {
   }
 
   /** Log matching: an index and a term name one entry, and what is before it. */
-  #checkLogMatching(member: Member, entry: Entry): void {
-    const key = `${entry.index}@${entry.term}`;
-    const before = member.raft.termAt(entry.index - 1);
-    const hash = hashEntry(0, entry);
-    const known = this.#written.get(key);
-    if (known === undefined) {
-      this.#written.set(key, { hash, before });
-      return;
+  #checkLogMatching(entries: readonly Entry[], beforeTerm: number): void {
+    let before = beforeTerm;
+    for (const entry of entries) {
+      const key = `${entry.index}@${entry.term}`;
+      const hash = hashEntry(0, entry);
+      const known = this.#written.get(key);
+      if (known === undefined) this.#written.set(key, { hash, before });
+      else {
+        assert.equal(hash, known.hash, `${key} is not the same everywhere`);
+        assert.equal(before, known.before, `before ${key} logs differ`);
+      }
+      before = entry.term;
     }
-    assert.equal(hash, known.hash, `${key} is not the same everywhere`);
-    if (before !== null && known.before !== null) assert.equal(before, known.before, `before ${key} logs differ`);
   }
 
-  #forget(term: number, from: number): void {
-    for (let index = from; this.#written.delete(`${index}@${term}`); index += 1);
+  override onStore(_member: Member, entries: readonly Entry[], beforeTerm: number): void {
+    this.#checkLogMatching(entries, beforeTerm);
   }
 
   /** State machine safety: the same entries everywhere. */

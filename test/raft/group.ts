@@ -134,6 +134,7 @@ export class Member {
       case "install-snapshot": {
         this.writes.push(effect);
         const stored = this.received.get(effect.snapshot.index)!;
+        if (stored.point.index <= this.applied) return;
         this.applied = stored.point.index;
         this.state = stored.state;
         return;
@@ -179,7 +180,9 @@ export class Member {
       if (first !== undefined) {
         if (first.index > disk.base.index + disk.entries.length + 1) throw new Error(`${this.id}: a gap on disk`);
         disk.entries.length = first.index - disk.base.index - 1;
+        const beforeTerm = disk.entries.at(-1)?.term ?? disk.base.term;
         disk.entries.push(...write.entries);
+        this.group.onStore(this, write.entries, beforeTerm);
       }
       if (write.hardState !== null) disk.hardState = write.hardState;
     } else if (write.type === "compact") {
@@ -264,6 +267,7 @@ export class Group {
   /** Overridden by tests that watch. */
   onStep(_member: Member, _input: RaftInput, _effects: readonly RaftEffect[]): void {}
   onApply(_member: Member, _entry: Entry): void {}
+  onStore(_member: Member, _entries: readonly Entry[], _beforeTerm: number): void {}
   clockOf(_member: Member): number {
     return this.now;
   }

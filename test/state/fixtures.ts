@@ -148,7 +148,11 @@ export const kv = {
 };
 
 export const op = {
-  kv: (verb: TxnKVVerb, key: string, more: { value?: string; flags?: Uint64; index?: Uint64; session?: string } = {}): TxnOperation => ({
+  kv: (
+    verb: TxnKVVerb,
+    key: string,
+    more: { value?: string; flags?: Uint64; index?: Uint64; session?: string } = {},
+  ): TxnOperation => ({
     kind: "kv",
     verb,
     key,

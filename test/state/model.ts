@@ -113,7 +113,7 @@ export class Model {
       case "kv.delete-cas":
         return this.#deleteCas(command.key, command.index);
       case "kv.delete-tree":
-        for (const name of [...state.kv.keys()]) if (name.startsWith(command.prefix)) state.kv.delete(name);
+        for (const name of state.kv.keys()) if (name.startsWith(command.prefix)) state.kv.delete(name);
         return true;
       case "catalog.register":
         this.#register(command);
@@ -212,7 +212,9 @@ export class Model {
     for (const check of command.checks) {
       const input = { ...check, Node: check.Node || name };
       if (low(input.Node) !== low(name)) {
-        throw new Refused(`Node '${input.Node}' for check '${input.CheckID}' doesn't match register request node '${name}'`);
+        throw new Refused(
+          `Node '${input.Node}' for check '${input.CheckID}' doesn't match register request node '${name}'`,
+        );
       }
       if (input.ServiceID !== "" && !this.state.services.has(key(name, input.ServiceID))) {
         throw new Refused(`Unknown service ID '${input.ServiceID}' for check ID '${input.CheckID}'`);
@@ -261,7 +263,7 @@ export class Model {
     for (const check of byId(state.checks)) {
       if (low(check.Node) === low(name)) this.#dropCheck(name, check.CheckID);
     }
-    for (const [at, coordinate] of [...state.coordinates]) {
+    for (const [at, coordinate] of state.coordinates) {
       if (low(coordinate.Node) === low(name)) state.coordinates.delete(at);
     }
     state.nodes.delete(low(name));
@@ -323,7 +325,8 @@ export class Model {
     for (const id of input.NodeChecks ?? []) {
       const check = state.checks.get(key(input.Node, id));
       if (check === undefined) throw new Refused(`Missing check '${id}' registration`);
-      if (check.Status === "critical" && check.Type !== "session") throw new Refused(`Check '${id}' is in critical state`);
+      if (check.Status === "critical" && check.Type !== "session")
+        throw new Refused(`Check '${id}' is in critical state`);
     }
     this.#put(state.sessions, low(input.ID), input);
     this.#turn(input.Node, input.Name, "passing", `Session '${input.ID}' in force`);
@@ -348,12 +351,12 @@ export class Model {
     const session = state.sessions.get(low(id));
     if (session === undefined) return;
     state.sessions.delete(low(id));
-    for (const entry of [...state.kv.values()]) {
+    for (const entry of byId(state.kv)) {
       if (entry.Session !== session.ID) continue;
       if (session.Behavior === "delete") state.kv.delete(entry.Key);
       else this.#putKey(entry.Key, entry.Value, entry.Flags, entry.LockIndex, undefined);
     }
-    for (const query of [...state.queries.values()]) if (query.Session === session.ID) state.queries.delete(low(query.ID));
+    for (const query of byId(state.queries)) if (query.Session === session.ID) state.queries.delete(low(query.ID));
     const heirs = [...state.sessions.values()].filter(
       (other) => low(other.Node) === low(session.Node) && other.Name === session.Name,
     );
@@ -367,11 +370,16 @@ export class Model {
     if (input.Name !== "" && others.some((other) => low(other.Name) === low(input.Name))) {
       throw new Refused(`name '${input.Name}' aliases an existing query name`);
     }
-    if (input.Name === "" && input.Template.Type !== "" && others.some((other) => other.Name === "" && other.Template.Type !== "")) {
+    if (
+      input.Name === "" &&
+      input.Template.Type !== "" &&
+      others.some((other) => other.Name === "" && other.Template.Type !== "")
+    ) {
       throw new Refused("a query template with an empty name already exists");
     }
     if (queries.has(low(input.Name))) throw new Refused(`name '${input.Name}' aliases an existing query ID`);
-    if (input.Session !== "" && !sessions.has(low(input.Session))) throw new Refused(`invalid session "${input.Session}"`);
+    if (input.Session !== "" && !sessions.has(low(input.Session)))
+      throw new Refused(`invalid session "${input.Session}"`);
     this.#put(queries, low(input.ID), input);
     return input.ID;
   }
@@ -424,7 +432,8 @@ export class Model {
       const what = `service "${input.ID}" on node "${input.Node}"`;
       const found = state.services.get(at);
       if (operation.verb === "get" && found === undefined) throw new Refused(`${what} doesn't exist`);
-      if (operation.verb === "cas" && !this.#matches(found, index)) throw new Refused(`failed to set ${what}, index is stale`);
+      if (operation.verb === "cas" && !this.#matches(found, index))
+        throw new Refused(`failed to set ${what}, index is stale`);
       if (operation.verb === "delete-cas" && found?.ModifyIndex !== index) {
         throw new Refused(`failed to delete ${what}, index is stale`);
       }
@@ -440,7 +449,8 @@ export class Model {
     const what = `check "${input.CheckID}" on node "${input.Node}"`;
     const found = state.checks.get(at);
     if (operation.verb === "get" && found === undefined) throw new Refused(`${what} doesn't exist`);
-    if (operation.verb === "cas" && !this.#matches(found, index)) throw new Refused(`failed to set ${what}, index is stale`);
+    if (operation.verb === "cas" && !this.#matches(found, index))
+      throw new Refused(`failed to set ${what}, index is stale`);
     if (operation.verb === "delete-cas" && found?.ModifyIndex !== index) {
       throw new Refused(`failed to delete ${what}, index is stale`);
     }
@@ -486,13 +496,17 @@ export class Model {
       case "check-index":
         if (found === undefined) throw new Refused(`failed to check index, key "${name}" doesn't exist`);
         if (found.ModifyIndex !== index) {
-          throw new Refused(`failed index check for key "${name}", current modify index ${found.ModifyIndex} != ${index}`);
+          throw new Refused(
+            `failed index check for key "${name}", current modify index ${found.ModifyIndex} != ${index}`,
+          );
         }
         return bare(found, "");
       case "check-session":
         if (found === undefined) throw new Refused(`failed to check session, key "${name}" doesn't exist`);
         if ((found.Session ?? "") !== session) {
-          throw new Refused(`failed session check for key "${name}", current session "${found.Session ?? ""}" != "${session}"`);
+          throw new Refused(
+            `failed session check for key "${name}", current session "${found.Session ?? ""}" != "${session}"`,
+          );
         }
         return bare(found, "");
       case "check-not-exists":
@@ -505,7 +519,7 @@ export class Model {
         if (!this.#deleteCas(name, index)) throw new Refused(`failed to delete key "${name}", index is stale`);
         return [];
       case "delete-tree":
-        for (const at of [...kv.keys()]) if (at.startsWith(name)) kv.delete(at);
+        for (const at of kv.keys()) if (at.startsWith(name)) kv.delete(at);
         return [];
       default:
         throw new Refused(`unknown KV operation: ${String(operation.verb)}`);

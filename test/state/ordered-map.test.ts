@@ -36,7 +36,10 @@ function agree(map: OrderedMapView<Item>, model: Map<string, Item>, next: (n: nu
     assert.deepEqual(visited, expected);
     assert.equal(map.maxWeight(from, to), Math.max(0, ...expected.map(([, item]) => item.weight)), `${from} to ${to}`);
     if (from !== null) {
-      assert.deepEqual(map.first(from), entries.find(([key]) => key >= from));
+      assert.deepEqual(
+        map.first(from),
+        entries.find(([key]) => key >= from),
+      );
       assert.equal(map.get(from), model.get(from));
       assert.equal(map.has(from), model.has(from));
     }
@@ -70,7 +73,7 @@ for (const seed of [1, 2, 3]) {
       if (step % 1000 === 0) agree(map, model, next);
     }
     for (const { view, model: then } of kept) agree(view, then, next);
-    for (const key of [...model.keys()]) {
+    for (const key of model.keys()) {
       map.delete(key);
       model.delete(key);
     }

@@ -9,10 +9,13 @@ export const agent: Command = {
   raw: true,
   async run(call) {
     const parsed = parseAgentFlags(call.args);
+    if ("error" in parsed && parsed.help) {
+      call.print(agentUsage(program));
+      return 0;
+    }
     if ("error" in parsed) {
-      if (!parsed.help) call.warn(`${parsed.error}\n`);
-      (parsed.help ? call.print : call.warn).call(call, agentUsage(program));
-      return parsed.help ? 0 : 1;
+      call.warn(`${parsed.error}\n\n${agentUsage(program)}`);
+      return 1;
     }
     const extra = parsed.values.args;
     if (extra.length > 0) {

@@ -88,13 +88,40 @@ export function blobsSuite(name: string, makePlace: () => Promise<BlobsPlace>): 
     const again = await place.open();
     assert.deepEqual(await again.list(""), [...names].sort());
     assert.deepEqual(await again.list("services/"), ["services/a", "services/a/deep", "services/b"]);
-    assert.deepEqual(await again.list("services"), ["services", "services-old", "services/a", "services/a/deep", "services/b"]);
+    assert.deepEqual(await again.list("services"), [
+      "services",
+      "services-old",
+      "services/a",
+      "services/a/deep",
+      "services/b",
+    ]);
     assert.deepEqual(await again.list("none"), []);
     for (const one of names) assert.equal(await readText(again, one), one);
   });
 
   suiteTest("names that are none are refused, by every method", async (blobs) => {
-    const bad = ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/.", "a b", "ü", "a\0", "a\\b", "a%2Fb", "a.tmp", ".tmp", "a.tmp/b", "x".repeat(241), "a/".repeat(80) + "a"];
+    const bad = [
+      "",
+      "/",
+      "/a",
+      "a/",
+      "a//b",
+      ".",
+      "..",
+      "../a",
+      "a/../b",
+      "a/.",
+      "a b",
+      "ü",
+      "a\0",
+      "a\\b",
+      "a%2Fb",
+      "a.tmp",
+      ".tmp",
+      "a.tmp/b",
+      "x".repeat(241),
+      "a/".repeat(80) + "a",
+    ];
     for (const name of bad) {
       const attempts = [
         () => blobs.read(name),
@@ -104,7 +131,11 @@ export function blobsSuite(name: string, makePlace: () => Promise<BlobsPlace>): 
         () => blobs.create(name),
       ];
       for (const attempt of attempts) {
-        await assert.rejects(attempt, (error) => error instanceof OperationalError && error.code === "invalid-request", JSON.stringify(name));
+        await assert.rejects(
+          attempt,
+          (error) => error instanceof OperationalError && error.code === "invalid-request",
+          JSON.stringify(name),
+        );
       }
     }
     assert.deepEqual(await blobs.list(""), []);

@@ -7,7 +7,16 @@ export type Pending =
   | { kind: "write"; inode: number; position: number; bytes: Uint8Array }
   | { kind: "names"; directory: string; changes: [path: string, inode: number | null][] };
 
-export type OperationKind = "open" | "create" | "read" | "write" | "sync" | "list" | "rename" | "unlink" | "sync-directory";
+export type OperationKind =
+  | "open"
+  | "create"
+  | "read"
+  | "write"
+  | "sync"
+  | "list"
+  | "rename"
+  | "unlink"
+  | "sync-directory";
 
 /** Told of every operation before it is done. It may throw, and for a write say how many bytes are taken. */
 export type Interference = (kind: OperationKind, path: string, bytes: number) => number | void;
@@ -89,7 +98,9 @@ export class FaultDisk implements FileSystem {
 
   async list(path: string): Promise<string[]> {
     this.#begin("list", path);
-    return [...this.#names.keys()].filter((name) => directoryOf(name) === path).map((name) => name.slice(path.length + 1));
+    return [...this.#names.keys()]
+      .filter((name) => directoryOf(name) === path)
+      .map((name) => name.slice(path.length + 1));
   }
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<OpenFile> {

@@ -11,9 +11,12 @@ import { type CallOptions, printLog, RandomCalls, seeded } from "./log-model.ts"
 
 /** Entries that take several pages to write, and segments that change often. */
 export const KILL_CALLS: CallOptions = { dataBytesMax: 6000, compactEvery: 12, resetEvery: 60 };
-export const KILL_OPTIONS: { segmentBytes: number; allocateBytes: number } = { segmentBytes: 65536, allocateBytes: 16384 };
+export const KILL_OPTIONS: { segmentBytes: number; allocateBytes: number } = {
+  segmentBytes: 65536,
+  allocateBytes: 16384,
+};
 /** A log and its calls begin anew after so many rounds, since every process has to make up all calls from the first. */
-const ROUNDS_PER_LOG = 20;
+const ROUNDS_PER_LOG = 10;
 /** The most calls that a killed process can have made after the last that it spoke of. */
 const AHEAD_MAX = 200;
 
@@ -37,14 +40,22 @@ export async function runKillRounds(rounds: number, seed: number): Promise<KillC
   return counts;
 }
 
-async function runLog(dir: string, random: (below: number) => number, rounds: number, counts: KillCounts): Promise<void> {
+async function runLog(
+  dir: string,
+  random: (below: number) => number,
+  rounds: number,
+  counts: KillCounts,
+): Promise<void> {
   const seed = random(1_000_000);
   const calls = new RandomCalls(seed, KILL_CALLS);
   let done = 0;
   for (let round = 0; round < rounds; round += 1) {
     const before = done;
     const acknowledged = Math.max(done, await killAfter(dir, seed, done, 1 + random(80)));
-    const store = await openLogStore(dir, { ...KILL_OPTIONS, notice: (text) => void (counts.torn += text.includes("cut") ? 1 : 0) });
+    const store = await openLogStore(dir, {
+      ...KILL_OPTIONS,
+      notice: (text) => void (counts.torn += text.includes("cut") ? 1 : 0),
+    });
     const loaded = printLog(await store.load());
     await store.close();
     while (done < acknowledged) {
@@ -52,7 +63,8 @@ async function runLog(dir: string, random: (below: number) => number, rounds: nu
       done += 1;
     }
     while (printLog(calls.model.state) !== loaded) {
-      if (done === acknowledged + AHEAD_MAX) throw new Error(`the log in ${dir} is wrong: seed ${seed}, after call ${acknowledged}`);
+      if (done === acknowledged + AHEAD_MAX)
+        throw new Error(`the log in ${dir} is wrong: seed ${seed}, after call ${acknowledged}`);
       calls.next();
       done += 1;
     }
@@ -82,7 +94,13 @@ async function killAfter(dir: string, seed: number, done: number, count: number)
   const signal = await new Promise((resolve) => child.on("close", (_code, by) => resolve(by)));
   if (signal !== "SIGKILL") throw new Error(`the process ended by itself: seed ${seed}, after call ${done}, in ${dir}`);
   // The kill may have come within a line.
-  return Math.max(0, ...output.slice(0, output.lastIndexOf("\n") + 1).split("\n").map(Number));
+  return Math.max(
+    0,
+    ...output
+      .slice(0, output.lastIndexOf("\n") + 1)
+      .split("\n")
+      .map(Number),
+  );
 }
 
 if (import.meta.main) {

@@ -10,13 +10,22 @@ import { FaultDisk } from "./fault-disk.ts";
 import { DIR, filler, loadAndGoOn, makeCalls, openOn } from "./log-fixture.ts";
 import { append, type Call, entry, LogModel, printLog } from "./log-model.ts";
 
+/** A machine that is busy takes its time, and some runtimes give up early. */
+const SLOW = { timeout: 60_000 };
+
 const SEGMENT = (sequence: number): string => `${DIR}/${String(sequence).padStart(10, "0")}.log`;
 
 /** Entries of 150 bytes, five to a segment; the last call is one record of two entries and a hard state. */
 const CALLS: Call[] = [
   { type: "append", batch: { entries: [], hardState: { term: 1, vote: "server-1" } } },
   ...Array.from({ length: 16 }, (_, i) => append(entry(i + 1, 1, filler(150, i)))),
-  { type: "append", batch: { entries: [entry(17, 2, filler(150, 17)), entry(18, 2, filler(90, 18))], hardState: { term: 2, vote: "server-2" } } },
+  {
+    type: "append",
+    batch: {
+      entries: [entry(17, 2, filler(150, 17)), entry(18, 2, filler(90, 18))],
+      hardState: { term: 2, vote: "server-2" },
+    },
+  },
 ];
 
 const states = [new LogModel()];
@@ -50,7 +59,7 @@ function recordsOf(path: string): { start: number; end: number }[] {
   const bytes = bytesOf(path);
   const view = new DataView(bytes.buffer);
   const records = [];
-  for (let start = 0; start + 16 <= bytes.length && view.getUint32(start + 4, true) > 0; ) {
+  for (let start = 0; start + 16 <= bytes.length && view.getUint32(start + 4, true) > 0;) {
     const end = start + Math.ceil((16 + view.getUint32(start + 4, true) + 4) / 8) * 8;
     records.push({ start, end });
     start = end;
@@ -83,12 +92,12 @@ async function outcome(disk: FaultDisk): Promise<string> {
   }
 }
 
-test("log damage: the fixture has several segments and loads", async () => {
+test("log damage: the fixture has several segments and loads", SLOW, async () => {
   assert.ok(FILES.length >= 4, FILES.join(" "));
   assert.ok((await outcome(pristine.copy())) === WHOLE);
 });
 
-test("log damage: a last record torn at any byte, the rest never written, is cut", async () => {
+test("log damage: a last record torn at any byte, the rest never written, is cut", SLOW, async () => {
   const { start, end } = recordsOf(LAST).at(-1) as { start: number; end: number };
   const payloadEnd = start + 16 + new DataView(bytesOf(LAST).buffer).getUint32(start + 4, true);
   for (let at = start; at < end; at += 1) {
@@ -105,7 +114,7 @@ test("log damage: a last record torn at any byte, the rest never written, is cut
   }
 });
 
-test("log damage: a last record of which any sectors were not written is cut", async () => {
+test("log damage: a last record of which any sectors were not written is cut", SLOW, async () => {
   const calls: Call[] = [append(entry(1, 1, "one")), append(entry(2, 1, filler(2500, 2)))];
   const source = new FaultDisk();
   await makeCalls(source, calls, { segmentBytes: 8192, allocateBytes: 4096 });
@@ -129,7 +138,7 @@ test("log damage: a last record of which any sectors were not written is cut", a
   }
 });
 
-test("log damage: a flipped bit anywhere is noticed or without effect", async () => {
+test("log damage: a flipped bit anywhere is noticed or without effect", SLOW, async () => {
   for (const path of FILES) {
     const length = bytesOf(path).length;
     const used = (recordsOf(path).at(-1) as { end: number }).end;
@@ -144,7 +153,7 @@ test("log damage: a flipped bit anywhere is noticed or without effect", async ()
   }
 });
 
-test("log damage: a record made zero or garbage, with good ones after it, is no torn tail", async () => {
+test("log damage: a record made zero or garbage, with good ones after it, is no torn tail", SLOW, async () => {
   for (const path of FILES) {
     const records = recordsOf(path);
     for (const [i, { start, end }] of records.entries()) {
@@ -154,13 +163,16 @@ test("log damage: a record made zero or garbage, with good ones after it, is no 
         bytes.fill(value, start, end);
         const error = await assertDamaged(diskWith([path, bytes]), `record ${i} of ${path} is ${value}`, path);
         assert.equal(error.offset, i === 0 ? 0 : start);
-        assert.match(error.message, new RegExp(`${path}, offset ${error.offset}: .*Nothing was changed.*restore a snapshot`));
+        assert.match(
+          error.message,
+          new RegExp(`${path}, offset ${error.offset}: .*Nothing was changed.*restore a snapshot`),
+        );
       }
     }
   }
 });
 
-test("log damage: a missing segment is named", async () => {
+test("log damage: a missing segment is named", SLOW, async () => {
   for (const [i, path] of FILES.entries()) {
     const error = await assertDamaged(diskWith([path, null]), `without ${path}`);
     // Without the first ones the next is named, which says what it wants before it.
@@ -169,7 +181,7 @@ test("log damage: a missing segment is named", async () => {
   }
 });
 
-test("log damage: segments that changed places are noticed", async () => {
+test("log damage: segments that changed places are noticed", SLOW, async () => {
   for (let a = 0; a < FILES.length; a += 1) {
     for (let b = a + 1; b < FILES.length; b += 1) {
       const [one, two] = [FILES[a] as string, FILES[b] as string];
@@ -179,13 +191,14 @@ test("log damage: segments that changed places are noticed", async () => {
   }
 });
 
-test("log damage: an older copy of a segment that others follow is noticed", async () => {
+test("log damage: an older copy of a segment that others follow is noticed", SLOW, async () => {
   // What each file was like after each call.
   const disk = new FaultDisk();
   const copies = new Map<string, Uint8Array[]>();
   for (const call of CALLS) {
     await makeCalls(disk, [call]);
-    for (const path of disk.paths()) copies.set(path, [...(copies.get(path) ?? []), (disk.file(path) as Uint8Array).slice()]);
+    for (const path of disk.paths())
+      copies.set(path, [...(copies.get(path) ?? []), (disk.file(path) as Uint8Array).slice()]);
   }
   const final = disk.copy();
   let tried = 0;
@@ -201,19 +214,23 @@ test("log damage: an older copy of a segment that others follow is noticed", asy
   assert.ok(tried > 10);
 });
 
-test("log damage: a segment of another log is noticed, and so is one with a header of another log's", async () => {
-  const other = new FaultDisk();
-  await makeCalls(other, CALLS);
-  for (const path of FILES) {
-    const foreign = (other.file(path) as Uint8Array).slice();
-    await assertDamaged(diskWith([path, foreign]), `${path} of another log`);
-    const mixed = bytesOf(path);
-    mixed.set(foreign.subarray(0, (recordsOf(path)[0] as { end: number }).end));
-    await assertDamaged(diskWith([path, mixed]), `${path} with the header of another log`);
-  }
-});
+test(
+  "log damage: a segment of another log is noticed, and so is one with a header of another log's",
+  SLOW,
+  async () => {
+    const other = new FaultDisk();
+    await makeCalls(other, CALLS);
+    for (const path of FILES) {
+      const foreign = (other.file(path) as Uint8Array).slice();
+      await assertDamaged(diskWith([path, foreign]), `${path} of another log`);
+      const mixed = bytesOf(path);
+      mixed.set(foreign.subarray(0, (recordsOf(path)[0] as { end: number }).end));
+      await assertDamaged(diskWith([path, mixed]), `${path} with the header of another log`);
+    }
+  },
+);
 
-test("log damage: a file cut short is noticed, unless nothing but spare zeros went", async () => {
+test("log damage: a file cut short is noticed, unless nothing but spare zeros went", SLOW, async () => {
   for (const path of FILES) {
     const length = bytesOf(path).length;
     for (let to = 0; to < length; to += 1) {
@@ -225,24 +242,32 @@ test("log damage: a file cut short is noticed, unless nothing but spare zeros we
   }
 });
 
-test("log damage: what a user wrote cannot pass for a record, so it does not turn a torn write into damage", async () => {
-  // A value that holds records for the very offsets where it lies, by someone who knows everything but the log's salt.
-  const { end } = recordsOf(LAST).at(-1) as { end: number };
-  const key = recordKey(new Uint8Array(8), FILES.length);
-  const value = new Uint8Array(3000).fill(7);
-  const valueAt = end + 16 + 13 + 13;
-  for (let offset = Math.ceil(valueAt / 8) * 8; offset + 64 <= valueAt + value.length; offset += 64) {
-    encodeRecord(value.subarray(offset - valueAt), [{ type: "reset", index: 1, term: 1 }], { offset, previous: 0, key });
-  }
-  const disk = pristine.copy();
-  await makeCalls(disk, [append(entry(19, 2, value))], { segmentBytes: 1024 * 1024 });
-  const torn = disk.file(LAST) as Uint8Array;
-  assert.ok(torn[valueAt + 2500] !== 0, "the value is where it was thought to be");
-  torn.fill(0, valueAt + 2500);
-  assert.ok((await outcome(disk)) === WHOLE);
-});
+test(
+  "log damage: what a user wrote cannot pass for a record, so it does not turn a torn write into damage",
+  SLOW,
+  async () => {
+    // A value that holds records for the very offsets where it lies, by someone who knows everything but the log's salt.
+    const { end } = recordsOf(LAST).at(-1) as { end: number };
+    const key = recordKey(new Uint8Array(8), FILES.length);
+    const value = new Uint8Array(3000).fill(7);
+    const valueAt = end + 16 + 13 + 13;
+    for (let offset = Math.ceil(valueAt / 8) * 8; offset + 64 <= valueAt + value.length; offset += 64) {
+      encodeRecord(value.subarray(offset - valueAt), [{ type: "reset", index: 1, term: 1 }], {
+        offset,
+        previous: 0,
+        key,
+      });
+    }
+    const disk = pristine.copy();
+    await makeCalls(disk, [append(entry(19, 2, value))], { segmentBytes: 1024 * 1024 });
+    const torn = disk.file(LAST) as Uint8Array;
+    assert.ok(torn[valueAt + 2500] !== 0, "the value is where it was thought to be");
+    torn.fill(0, valueAt + 2500);
+    assert.ok((await outcome(disk)) === WHOLE);
+  },
+);
 
-test("log damage: a newer format is refused with another error than damage", async () => {
+test("log damage: a newer format is refused with another error than damage", SLOW, async () => {
   const salt = new Uint8Array(8).fill(3);
   const state = { hardState: null, base: { index: 0, term: 0 }, last: 0 };
   const { bytes } = encodeHeader({ salt, sequence: 1, previousBytes: 0, state }, 0);
@@ -253,16 +278,22 @@ test("log damage: a newer format is refused with another error than damage", asy
   const file = new Uint8Array(1024);
   file.set(bytes);
   disk.setFile(SEGMENT(1), file);
-  await assert.rejects(openOn(disk), (error) => error instanceof OperationalError && error.code === "unsupported" && /newer version/.test(error.message));
+  await assert.rejects(
+    openOn(disk),
+    (error) => error instanceof OperationalError && error.code === "unsupported" && /newer version/.test(error.message),
+  );
 });
 
-test("log damage: a file that cannot be read stops with its name", async () => {
+test("log damage: a file that cannot be read stops with its name", SLOW, async () => {
   for (const path of FILES) {
     const disk = pristine.copy();
     disk.before = (kind, at) => {
       if (kind === "read" && at === path) throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
     };
-    await assert.rejects(openOn(disk), (error) => error instanceof OperationalError && error.code === "storage-failed" && error.message.includes(path));
+    await assert.rejects(
+      openOn(disk),
+      (error) => error instanceof OperationalError && error.code === "storage-failed" && error.message.includes(path),
+    );
     assert.equal(disk.openFiles, 0);
   }
 });

@@ -8,6 +8,9 @@ import { diskError, FaultDisk, type OperationKind } from "./fault-disk.ts";
 import { filler, loadAndGoOn, openOn } from "./log-fixture.ts";
 import { append, type Call, callStore, entry, LogModel, printLog, RandomCalls } from "./log-model.ts";
 
+/** A machine that is busy takes its time, and some runtimes give up early. */
+const SLOW = { timeout: 60_000 };
+
 const WAYS = ["on-loop", "off-loop"] as const;
 
 async function failure(promise: void | Promise<void>): Promise<OperationalError | null> {
@@ -33,84 +36,93 @@ function vote(store: LogStore, term: number): Promise<OperationalError | null> {
 }
 
 for (const sync of WAYS) {
-  test(`log faults, ${sync}: after a failed write or sync every call fails, and what was durable is still there`, async () => {
-    for (const kind of ["write", "sync"] as const) {
-      for (const code of ["EIO", "EROFS", "EDQUOT"]) {
-        if (kind === "write" && code === "EDQUOT") continue;
-        const disk = new FaultDisk();
-        const { store } = await openOn(disk, { sync });
-        await store.append({ entries: [entry(1)], hardState: { term: 1, vote: "a" } });
-        disk.before = (what) => {
-          if (what === kind) throw diskError(code);
-        };
-        const [first, sameTurn] = [put(store, 2), put(store, 3)];
-        assert.equal((await first)?.code, "storage-failed");
-        assert.equal((await sameTurn)?.code, "storage-failed");
-        disk.before = null;
-        await assertFails("storage-failed", store.append({ entries: [entry(2)], hardState: null }));
-        await assertFails("storage-failed", store.append({ entries: [entry(9)], hardState: null }));
-        await assertFails("storage-failed", store.compact(1, 1));
-        await assertFails("storage-failed", store.compact(0, 0));
-        await assertFails("storage-failed", store.reset(5, 1));
-        await store.close();
-        assert.equal(disk.openFiles, 0);
-        const { entries } = await loadAndGoOn(disk.powerCut([]), { sync });
-        assert.deepEqual(entries, [entry(1)]);
-      }
-    }
-  });
-
-  test(`log faults, ${sync}: an error at any one operation ends in a refusal or goes unharmed, and nothing acknowledged is lost`, async () => {
-    const calls = new RandomCalls(5, { dataBytesMax: 200, compactEvery: 9, resetEvery: 25 });
-    const all = Array.from({ length: 60 }, () => calls.next());
-    const kinds: OperationKind[] = ["write", "sync", "create", "open", "rename", "unlink", "sync-directory"];
-    let refusals = 0;
-    for (const kind of kinds) {
-      for (let countdown = 0; countdown < 400; countdown += 1) {
-        const disk = new FaultDisk();
-        const { store } = await openOn(disk, { sync });
-        let left = countdown;
-        disk.before = (what) => {
-          if (what === kind && left-- === 0) throw diskError("EIO");
-        };
-        const acknowledged = new LogModel();
-        let firstError: OperationalError | null = null;
-        const attempted = new LogModel();
-        for (const call of all) {
-          if (firstError === null) attempted.apply(call);
-          const error = await failure(callStore(store, call));
-          if (error !== null) assert.equal(error.code, "storage-failed");
-          if (firstError !== null) assert.notEqual(error, null, "a call worked after a failure");
-          firstError ??= error;
-          if (error === null) acknowledged.apply(call);
+  test(
+    `log faults, ${sync}: after a failed write or sync every call fails, and what was durable is still there`,
+    SLOW,
+    async () => {
+      for (const kind of ["write", "sync"] as const) {
+        for (const code of ["EIO", "EROFS", "EDQUOT"]) {
+          if (kind === "write" && code === "EDQUOT") continue;
+          const disk = new FaultDisk();
+          const { store } = await openOn(disk, { sync });
+          await store.append({ entries: [entry(1)], hardState: { term: 1, vote: "a" } });
+          disk.before = (what) => {
+            if (what === kind) throw diskError(code);
+          };
+          const [first, sameTurn] = [put(store, 2), put(store, 3)];
+          assert.equal((await first)?.code, "storage-failed");
+          assert.equal((await sameTurn)?.code, "storage-failed");
+          disk.before = null;
+          await assertFails("storage-failed", store.append({ entries: [entry(2)], hardState: null }));
+          await assertFails("storage-failed", store.append({ entries: [entry(9)], hardState: null }));
+          await assertFails("storage-failed", store.compact(1, 1));
+          await assertFails("storage-failed", store.compact(0, 0));
+          await assertFails("storage-failed", store.reset(5, 1));
+          await store.close();
+          assert.equal(disk.openFiles, 0);
+          const { entries } = await loadAndGoOn(disk.powerCut([]), { sync });
+          assert.deepEqual(entries, [entry(1)]);
         }
-        await store.close();
-        assert.equal(disk.openFiles, 0);
-        disk.before = null;
-        const loaded = printLog(await loadAndGoOn(disk.copy(), { sync }));
-        const possible = [printLog(acknowledged.state), printLog(attempted.state)];
-        assert.ok(possible.includes(loaded), `${kind} ${countdown}`);
-        const cut = printLog(await loadAndGoOn(disk.powerCut([]), { sync }));
-        assert.ok(possible.includes(cut), `${kind} ${countdown}, and power lost`);
-        if (left >= 0) break;
-        if (firstError !== null) refusals += 1;
       }
-    }
-    assert.ok(refusals > 100, `${refusals} refusals`);
-  });
+    },
+  );
 
-  test(`log faults, ${sync}: short writes are gone on with`, async () => {
+  test(
+    `log faults, ${sync}: an error at any one operation ends in a refusal or goes unharmed, and nothing acknowledged is lost`,
+    SLOW,
+    async () => {
+      const calls = new RandomCalls(5, { dataBytesMax: 200, compactEvery: 9, resetEvery: 25 });
+      const all = Array.from({ length: 60 }, () => calls.next());
+      const kinds: OperationKind[] = ["write", "sync", "create", "open", "rename", "unlink", "sync-directory"];
+      let refusals = 0;
+      for (const kind of kinds) {
+        for (let countdown = 0; countdown < 400; countdown += 1) {
+          const disk = new FaultDisk();
+          const { store } = await openOn(disk, { sync });
+          let left = countdown;
+          disk.before = (what) => {
+            if (what === kind && left-- === 0) throw diskError("EIO");
+          };
+          const acknowledged = new LogModel();
+          let firstError: OperationalError | null = null;
+          const attempted = new LogModel();
+          for (const call of all) {
+            if (firstError === null) attempted.apply(call);
+            const error = await failure(callStore(store, call));
+            if (error !== null) assert.equal(error.code, "storage-failed");
+            if (firstError !== null) assert.notEqual(error, null, "a call worked after a failure");
+            firstError ??= error;
+            if (error === null) acknowledged.apply(call);
+          }
+          await store.close();
+          assert.equal(disk.openFiles, 0);
+          disk.before = null;
+          const loaded = printLog(await loadAndGoOn(disk.copy(), { sync }));
+          const possible = [printLog(acknowledged.state), printLog(attempted.state)];
+          assert.ok(possible.includes(loaded), `${kind} ${countdown}`);
+          const cut = printLog(await loadAndGoOn(disk.powerCut([]), { sync }));
+          assert.ok(possible.includes(cut), `${kind} ${countdown}, and power lost`);
+          if (left >= 0) break;
+          if (firstError !== null) refusals += 1;
+        }
+      }
+      assert.ok(refusals > 100, `${refusals} refusals`);
+    },
+  );
+
+  test(`log faults, ${sync}: short writes are gone on with`, SLOW, async () => {
     const calls = new RandomCalls(11, { dataBytesMax: 300, compactEvery: 12, resetEvery: 50 });
     const disk = new FaultDisk();
     let turn = 0;
-    disk.before = (kind, _path, bytes) => (kind === "write" ? Math.max(1, Math.min(bytes, (turn++ * 13) % 97)) : undefined);
+    disk.before = (kind, _path, bytes) =>
+      kind === "write" ? Math.max(1, Math.min(bytes, (turn++ * 13) % 97)) : undefined;
     const { store } = await openOn(disk, { sync });
     for (let i = 0; i < 60; i += 1) await callStore(store, calls.next());
     await store.close();
     assert.ok(printLog(await loadAndGoOn(disk.copy(), { sync })) === printLog(calls.model.state));
   });
 
-  test(`log faults, ${sync}: a file that takes no bytes is a failure, not an endless loop`, async () => {
+  test(`log faults, ${sync}: a file that takes no bytes is a failure, not an endless loop`, SLOW, async () => {
     const disk = new FaultDisk();
     const { store } = await openOn(disk, { sync });
     disk.before = (kind) => (kind === "write" ? 0 : undefined);
@@ -118,7 +130,7 @@ for (const sync of WAYS) {
     await store.close();
   });
 
-  test(`log faults, ${sync}: a full disk refuses entries, and the store goes on with what it had`, async () => {
+  test(`log faults, ${sync}: a full disk refuses entries, and the store goes on with what it had`, SLOW, async () => {
     const options: LogStoreOptions = { sync, segmentBytes: 4096, allocateBytes: 1024, reserveBytes: 512 };
     const disk = new FaultDisk();
     const { store } = await openOn(disk, options);
@@ -152,46 +164,60 @@ for (const sync of WAYS) {
     assert.equal(loaded.entries.length, 1);
   });
 
-  test(`log faults, ${sync}: the reserve ends too, and then votes are refused, with all before in place`, async () => {
-    const disk = new FaultDisk();
-    const { store } = await openOn(disk, { sync });
-    disk.capacity = 0;
-    let term = 1;
-    while ((await vote(store, term)) === null) {
-      term += 1;
-      assert.ok(term < 1000);
-    }
-    assert.ok(term > 3);
-    await store.close();
-    disk.capacity = Infinity;
-    assert.deepEqual((await loadAndGoOn(disk.copy(), { sync })).hardState, { term: term - 1, vote: `server-${term - 1}` });
-  });
-
-  test(`log faults, ${sync}: at any capacity, nothing acknowledged is lost and nothing refused appears`, async () => {
-    for (let capacity = 1100; capacity < 6000; capacity += 61) {
-      const calls = new RandomCalls(capacity, { dataBytesMax: 250, compactEvery: 10, resetEvery: 40 });
+  test(
+    `log faults, ${sync}: the reserve ends too, and then votes are refused, with all before in place`,
+    SLOW,
+    async () => {
       const disk = new FaultDisk();
       const { store } = await openOn(disk, { sync });
-      disk.capacity = capacity;
-      const model = new LogModel();
-      let refused = 0;
-      for (let i = 0; i < 60; i += 1) {
-        const call = fit(calls.next(), model);
-        if (call === null) continue;
-        const error = await failure(callStore(store, call));
-        if (error === null) model.apply(call);
-        else assert.equal(error.code, "disk-full");
-        if (error !== null) refused += 1;
+      disk.capacity = 0;
+      let term = 1;
+      while ((await vote(store, term)) === null) {
+        term += 1;
+        assert.ok(term < 1000);
       }
+      assert.ok(term > 3);
       await store.close();
-      assert.ok(refused > 0 || capacity > 3000);
       disk.capacity = Infinity;
-      assert.ok(printLog(await loadAndGoOn(disk.copy(), { sync })) === printLog(model.state), `capacity ${capacity}`);
-      assert.ok(printLog(await loadAndGoOn(disk.powerCut([]), { sync })) === printLog(model.state), `capacity ${capacity}, power lost`);
-    }
-  });
+      assert.deepEqual((await loadAndGoOn(disk.copy(), { sync })).hardState, {
+        term: term - 1,
+        vote: `server-${term - 1}`,
+      });
+    },
+  );
 
-  test(`log faults, ${sync}: a disk that is full for a write inside the file is undone`, async () => {
+  test(
+    `log faults, ${sync}: at any capacity, nothing acknowledged is lost and nothing refused appears`,
+    SLOW,
+    async () => {
+      for (let capacity = 1100; capacity < 6000; capacity += 61) {
+        const calls = new RandomCalls(capacity, { dataBytesMax: 250, compactEvery: 10, resetEvery: 40 });
+        const disk = new FaultDisk();
+        const { store } = await openOn(disk, { sync });
+        disk.capacity = capacity;
+        const model = new LogModel();
+        let refused = 0;
+        for (let i = 0; i < 60; i += 1) {
+          const call = fit(calls.next(), model);
+          if (call === null) continue;
+          const error = await failure(callStore(store, call));
+          if (error === null) model.apply(call);
+          else assert.equal(error.code, "disk-full");
+          if (error !== null) refused += 1;
+        }
+        await store.close();
+        assert.ok(refused > 0 || capacity > 3000);
+        disk.capacity = Infinity;
+        assert.ok(printLog(await loadAndGoOn(disk.copy(), { sync })) === printLog(model.state), `capacity ${capacity}`);
+        assert.ok(
+          printLog(await loadAndGoOn(disk.powerCut([]), { sync })) === printLog(model.state),
+          `capacity ${capacity}, power lost`,
+        );
+      }
+    },
+  );
+
+  test(`log faults, ${sync}: a disk that is full for a write inside the file is undone`, SLOW, async () => {
     // As on file systems that never write in place.
     for (const taken of [0, 1, 40, 100]) {
       const disk = new FaultDisk();
@@ -213,7 +239,7 @@ for (const sync of WAYS) {
     }
   });
 
-  test(`log faults, ${sync}: a full disk that cannot be undone ends the store`, async () => {
+  test(`log faults, ${sync}: a full disk that cannot be undone ends the store`, SLOW, async () => {
     const disk = new FaultDisk();
     const { store } = await openOn(disk, { sync });
     assert.equal(await put(store, 1), null);
@@ -242,7 +268,7 @@ function fit(call: Call, model: LogModel): Call | null {
   return { type: "append", batch: { entries, hardState: call.batch.hardState } };
 }
 
-test("log faults: calls of one turn share one record and one sync", async () => {
+test("log faults: calls of one turn share one record and one sync", SLOW, async () => {
   const disk = new FaultDisk();
   const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024 });
   const seen: OperationKind[] = [];
@@ -254,7 +280,7 @@ test("log faults: calls of one turn share one record and one sync", async () => 
   await store.close();
 });
 
-test("log faults: calls that arrive during a sync share the next one", async () => {
+test("log faults: calls that arrive during a sync share the next one", SLOW, async () => {
   const disk = new FaultDisk();
   const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024, sync: "off-loop" });
   const seen: OperationKind[] = [];
@@ -264,13 +290,16 @@ test("log faults: calls that arrive during a sync share the next one", async () 
     if (kind === "sync" && late.length === 0) for (let i = 2; i < 20; i += 1) late.push(put(store, i));
   };
   assert.equal(await put(store, 1), null);
-  assert.deepEqual(await Promise.all(late), late.map(() => null));
+  assert.deepEqual(
+    await Promise.all(late),
+    late.map(() => null),
+  );
   assert.deepEqual(seen, ["write", "sync", "write", "sync"]);
   await store.close();
   assert.equal((await loadAndGoOn(disk.powerCut([]))).entries.length, 19);
 });
 
-test("log faults: with auto, slow syncs go off the loop and fast ones come back to it", async () => {
+test("log faults: with auto, slow syncs go off the loop and fast ones come back to it", SLOW, async () => {
   const disk = new FaultDisk();
   const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024, sync: "auto" });
   let slowMs = 0;
@@ -279,7 +308,7 @@ test("log faults: with auto, slow syncs go off the loop and fast ones come back 
     if (kind !== "sync") return;
     // On the loop, nothing that was queued before the flush can have run between its write and its sync.
     wasOnLoop = !hop;
-    for (const end = performance.now() + slowMs; performance.now() < end; );
+    for (const end = performance.now() + slowMs; performance.now() < end;);
   };
   let hop = false;
   disk.after = (kind) => {
@@ -304,7 +333,7 @@ test("log faults: with auto, slow syncs go off the loop and fast ones come back 
   await store.close();
 });
 
-test("log faults: calls after close are refused, and calls before load are a bug", async () => {
+test("log faults: calls after close are refused, and calls before load are a bug", SLOW, async () => {
   const { openLogStore } = await import("../../../runtimes/node/log-store.ts");
   const disk = new FaultDisk();
   const store = await openLogStore("/raft", { fileSystem: disk });

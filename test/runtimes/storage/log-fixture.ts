@@ -10,7 +10,10 @@ export const DIR = "/raft";
 /** Segments of a few records. */
 export const SMALL: LogStoreOptions = { segmentBytes: 1024, allocateBytes: 512, reserveBytes: 128 };
 
-export async function openOn(disk: FaultDisk, options: LogStoreOptions = {}): Promise<{ store: LogStore; loaded: LoadedLog }> {
+export async function openOn(
+  disk: FaultDisk,
+  options: LogStoreOptions = {},
+): Promise<{ store: LogStore; loaded: LoadedLog }> {
   const store = await openLogStore(DIR, { ...SMALL, ...options, fileSystem: disk });
   try {
     return { store, loaded: await store.load() };

@@ -49,11 +49,20 @@ export function callStore(store: LogStore, call: Call): void | Promise<void> {
 
 /** The whole of it as one string, for comparing. */
 export function printLog({ hardState, base, entries }: LoadedLog): string {
-  const lines = entries.map(({ index, term, kind, data }) => `${index} ${term} ${kind} ${Buffer.from(data).toString("base64")}`);
-  return [JSON.stringify(hardState && [hardState.term, hardState.vote]), `${base.index} ${base.term}`, ...lines].join("\n");
+  const lines = entries.map(
+    ({ index, term, kind, data }) => `${index} ${term} ${kind} ${Buffer.from(data).toString("base64")}`,
+  );
+  return [JSON.stringify(hardState && [hardState.term, hardState.vote]), `${base.index} ${base.term}`, ...lines].join(
+    "\n",
+  );
 }
 
-export function entry(index: number, term = 1, data: string | Uint8Array = `entry ${index}`, kind: EntryKind = "command"): Entry {
+export function entry(
+  index: number,
+  term = 1,
+  data: string | Uint8Array = `entry ${index}`,
+  kind: EntryKind = "command",
+): Entry {
   return { index, term, kind, data: typeof data === "string" ? new TextEncoder().encode(data) : data };
 }
 
@@ -124,7 +133,18 @@ export class RandomCalls {
     const random = this.#random;
     const data = new Uint8Array(random(this.#options.dataBytesMax + 1));
     // Often with long runs of zeros, which look like what was never written.
-    if (random(3) > 0) for (let i = 0; i < data.length; i += 1) data[i] = random(256);
-    return { index, term: this.#term, kind: (["command", "command", "noop", "config"] as const)[random(4)] ?? "command", data };
+    if (random(3) > 0) {
+      let x = random(2 ** 32);
+      for (let i = 0; i < data.length; i += 1) {
+        x = (Math.imul(x, 1664525) + 1013904223) | 0;
+        data[i] = x >>> 24;
+      }
+    }
+    return {
+      index,
+      term: this.#term,
+      kind: (["command", "command", "noop", "config"] as const)[random(4)] ?? "command",
+      data,
+    };
   }
 }

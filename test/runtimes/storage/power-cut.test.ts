@@ -7,6 +7,9 @@ import { FaultDisk, type Pending } from "./fault-disk.ts";
 import { loadAndGoOn, openOn } from "./log-fixture.ts";
 import { callStore, printLog, RandomCalls, seeded } from "./log-model.ts";
 
+/** A machine that is busy takes its time, and some runtimes give up early. */
+const SLOW = { timeout: 60_000 };
+
 /** A disk after a power cut, and how many calls had been acknowledged and made by then. */
 interface Cut {
   disk: FaultDisk;
@@ -45,7 +48,9 @@ async function cutsOf({ seed, calls: count, options }: Run, see: (cut: Cut) => v
       states.push(printLog(calls.model.state));
       made += 1;
       const mine = made;
-      waiting.push(Promise.resolve(callStore(store, call)).then(() => void (acknowledged = Math.max(acknowledged, mine))));
+      waiting.push(
+        Promise.resolve(callStore(store, call)).then(() => void (acknowledged = Math.max(acknowledged, mine))),
+      );
     }
     if (random(3) > 0) await Promise.all(waiting);
     else await new Promise((resolve) => setImmediate(resolve));
@@ -66,14 +71,17 @@ function* survivors(pending: readonly Pending[], random: (below: number) => numb
   const length = random(torn.bytes.length + 1);
   yield [`the last torn after ${length} bytes`, [...before, { ...torn, bytes: torn.bytes.slice(0, length) }]];
   yield ["the last with some sectors", [...before, ...sectorsOf(torn).filter(() => random(2) === 0)]];
-  yield ["any sectors of any", pending.flatMap((one) => (one.kind === "write" ? sectorsOf(one).filter(() => random(2) === 0) : [one]))];
+  yield [
+    "any sectors of any",
+    pending.flatMap((one) => (one.kind === "write" ? sectorsOf(one).filter(() => random(2) === 0) : [one])),
+  ];
 }
 
 /** The write in pieces that a disk writes or does not. */
 function sectorsOf(write: Pending & { kind: "write" }): Pending[] {
   const pieces: Pending[] = [];
   const end = write.position + write.bytes.length;
-  for (let at = write.position; at < end; ) {
+  for (let at = write.position; at < end;) {
     const next = Math.min(end, (Math.floor(at / 512) + 1) * 512);
     pieces.push({ ...write, position: at, bytes: write.bytes.slice(at - write.position, next - write.position) });
     at = next;
@@ -89,18 +97,25 @@ const RUNS: Run[] = [
 ];
 
 for (const run of RUNS) {
-  test(`power cut: after every operation of run ${run.seed}, what was acknowledged is there and nothing is half there`, async () => {
-    const cuts: Cut[] = [];
-    const states = await cutsOf(run, (cut) => cuts.push(cut));
-    assert.ok(cuts.length > 400, `${cuts.length} cuts`);
-    for (const { disk, acknowledged, made, what } of cuts) {
-      const loaded = printLog(await loadAndGoOn(disk, run.options));
-      assert.ok(states.slice(acknowledged, made + 1).includes(loaded), `${what}: of ${acknowledged} to ${made} calls`);
-    }
-  });
+  test(
+    `power cut: after every operation of run ${run.seed}, what was acknowledged is there and nothing is half there`,
+    SLOW,
+    async () => {
+      const cuts: Cut[] = [];
+      const states = await cutsOf(run, (cut) => cuts.push(cut));
+      assert.ok(cuts.length > 400, `${cuts.length} cuts`);
+      for (const { disk, acknowledged, made, what } of cuts) {
+        const loaded = printLog(await loadAndGoOn(disk, run.options));
+        assert.ok(
+          states.slice(acknowledged, made + 1).includes(loaded),
+          `${what}: of ${acknowledged} to ${made} calls`,
+        );
+      }
+    },
+  );
 }
 
-test("power cut: a second one during the repair loses nothing that the first left", async () => {
+test("power cut: a second one during the repair loses nothing that the first left", SLOW, async () => {
   const run: Run = { seed: 4, calls: 60, options: { ...SMALL, sync: "off-loop" } };
   const random = seeded(44);
   const cuts: Cut[] = [];
@@ -112,7 +127,8 @@ test("power cut: a second one during the repair loses nothing that the first lef
     const again: [string, FaultDisk][] = [];
     const possible = states.slice(acknowledged, made + 1);
     disk.after = (kind, path) => {
-      for (const [how, survived] of survivors(disk.pending, random)) again.push([`${kind} ${path}, ${how}`, disk.powerCut(survived)]);
+      for (const [how, survived] of survivors(disk.pending, random))
+        again.push([`${kind} ${path}, ${how}`, disk.powerCut(survived)]);
     };
     const { store, loaded } = await openOn(disk, run.options);
     await store.close();
@@ -123,7 +139,10 @@ test("power cut: a second one during the repair loses nothing that the first lef
       seconds += 1;
     }
     // What `load` gave was acted upon, so it counts as acknowledged from then on.
-    assert.ok(printLog(await loadAndGoOn(disk.powerCut([]), run.options)) === printLog(loaded), `${what}; then lost what was loaded`);
+    assert.ok(
+      printLog(await loadAndGoOn(disk.powerCut([]), run.options)) === printLog(loaded),
+      `${what}; then lost what was loaded`,
+    );
   }
   assert.ok(seconds > 300, `${seconds} second cuts`);
 });

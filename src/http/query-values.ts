@@ -1,0 +1,23 @@
+// Values of query parameters as Go's parsers read them.
+import { parseBool } from "../config/flags.ts";
+import { OperationalError } from "../types/error.ts";
+import type { Context } from "./context.ts";
+
+/** A flag of maintenance mode. @throws OperationalError with Consul's texts when it is missing or neither true nor false. */
+export function requireEnable(c: Context): boolean {
+  const value = c.query.get("enable");
+  if (value === null || value === "") throw new OperationalError("invalid-request", "Missing value for enable");
+  const enable = parseBool(value);
+  if (enable === null) throw new OperationalError("invalid-request", `Invalid value for enable: ${JSON.stringify(value)}`);
+  return enable;
+}
+
+/** True when the parameter stands alone or says so; false when absent. @throws OperationalError with `invalid`. */
+export function optionalBool(c: Context, name: string, invalid: (value: string) => OperationalError): boolean {
+  const value = c.query.text === "" ? null : c.query.get(name);
+  if (value === null) return false;
+  if (value === "") return true;
+  const bool = parseBool(value);
+  if (bool === null) throw invalid(value);
+  return bool;
+}
