@@ -22,6 +22,8 @@ export interface Platform {
   report(event: ReportEvent): void;
   /** Opens a TCP connection and closes it again: TCP checks. Missing where the runtime has no sockets. */
   readonly tcp?: TcpProbe;
+  /** Asks another DNS server: names outside the agent's domain. Missing where the runtime has no UDP. */
+  readonly dns?: DnsClient;
   /** Runs a program: script checks, handlers of watches. Missing where the runtime cannot. */
   readonly exec?: Exec;
   /** Facts of the machine for `/v1/agent/host` and the metrics. */
@@ -97,6 +99,11 @@ export interface BlobWriter {
 export interface TcpProbe {
   /** Resolves when connected; rejects with a readable message otherwise. */
   connect(host: string, port: number, timeoutMs: number): Promise<void>;
+}
+
+export interface DnsClient {
+  /** Sends a query to `server` (`address:port`) and gives its answer. Rejects at the timeout. */
+  recurse(packet: Uint8Array, transport: "udp" | "tcp", server: string, timeoutMs: number): Promise<Uint8Array>;
 }
 
 export interface Exec {

@@ -50,7 +50,7 @@ function listenDatagrams(handle: DnsHandle, options: DnsListenOptions): Promise<
     connection.send(answer, { transport: "udp", hostname, port }).catch(() => {});
   });
   let open = true;
-  const received = Promise.all(Array.from({length: 8}, () => receiveAll(connection, udp, () => open)));
+  const received = receiveAll(connection, udp, () => open);
   return Promise.resolve({
     port: connection.addr.port,
     close: async () => {

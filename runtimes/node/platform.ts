@@ -2,7 +2,8 @@
 import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { arch, cpus, freemem, hostname, loadavg, platform as osPlatform, release, totalmem, uptime } from "node:os";
-import type { Blobs, Exec, ExecOptions, ExecResult, HostFacts, LogStore, Peers, Platform, ReportEvent, TcpProbe } from "../../src/platform.ts";
+import type { Blobs, DnsClient, Exec, ExecOptions, ExecResult, HostFacts, LogStore, Peers, Platform, ReportEvent, TcpProbe } from "../../src/platform.ts";
+import { recurse } from "./dns.ts";
 import { OperationalError } from "../../src/types/error.ts";
 
 export interface NodePlatformOptions {
@@ -22,6 +23,7 @@ export class NodePlatform implements Platform {
   readonly report: (event: ReportEvent) => void;
   readonly peers: Peers = new HttpPeers();
   readonly tcp: TcpProbe = { connect: connectTcp };
+  readonly dns: DnsClient = { recurse };
   readonly exec: Exec = { run: runProgram };
   readonly host: HostFacts = { facts: hostFacts, memory: () => process.memoryUsage() };
   readonly #wake: () => void;

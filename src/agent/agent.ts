@@ -12,6 +12,8 @@ import { type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
 import type { Random } from "../util/random.ts";
 import { Events, type UserEvent } from "./events.ts";
+import { DnsService } from "../dns/service.ts";
+import { dnsConfig, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
 import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } from "./self.ts";
@@ -54,6 +56,7 @@ export class Agent implements Topology {
   readonly random: Random;
   readonly events: Events = new Events();
   readonly #stopped: (exitCode: number) => void;
+  readonly #dns: DnsService;
   /** The Lamport time of events (Serf). */
   #eventTime = 0;
 
@@ -83,6 +86,15 @@ export class Agent implements Topology {
     });
     this.route = new Route(this.server, this, config.performance.rpcHoldTimeoutMs);
     this.random = this.server.random;
+    this.#dns = new DnsService({
+      config: dnsConfig(config),
+      domain: config.domain,
+      altDomain: config.altDomain,
+      datacenter: config.datacenter,
+      source: dnsSource(this.route, platform, config.nodeName),
+      random: this.random,
+      wall: () => platform.wall(),
+    });
     this.local = new LocalAgent({
       config,
       platform,
@@ -120,8 +132,8 @@ export class Agent implements Topology {
   }
 
   /** Answers one DNS message. */
-  dns(_packet: Uint8Array, _transport: "udp" | "tcp", _from: string): Uint8Array | null | Promise<Uint8Array | null> {
-    return null;
+  dns(packet: Uint8Array, transport: "udp" | "tcp", from: string): Uint8Array | null | Promise<Uint8Array | null> {
+    return this.#dns.handle(packet, transport, from);
   }
 
   /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
@@ -132,6 +144,7 @@ export class Agent implements Topology {
   /** Takes over what a reload may change. */
   reload(config: AgentConfig): void {
     this.local.reload(config);
+    this.#dns.configure(dnsConfig(config));
   }
 
   /** Leaves the datacenter. */

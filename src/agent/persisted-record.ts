@@ -104,7 +104,10 @@ const serviceFields = object({
   Locality: nullable(map(string)),
 });
 
-export const persistedService: Decoder<PersistedService> = object({ Token: string, Service: named(serviceFields, "ID") });
+export const persistedService: Decoder<PersistedService> = object({
+  Token: string,
+  Service: named(serviceFields, "ID"),
+});
 
 const checkFields = object({
   CheckID: string,
@@ -115,9 +118,19 @@ const checkFields = object({
   Timeout: string,
 });
 
-export const persistedCheck: Decoder<PersistedCheck> = object({ Token: string, Check: named(checkFields, "CheckID"), Spec: nullable(spec) });
+export const persistedCheck: Decoder<PersistedCheck> = object({
+  Token: string,
+  Check: named(checkFields, "CheckID"),
+  Spec: nullable(spec),
+});
 
-export const persistedState: Decoder<PersistedState> = object({ CheckID: string, Kind: string, Status: string, Output: string, Expires: int });
+export const persistedState: Decoder<PersistedState> = object({
+  CheckID: string,
+  Kind: string,
+  Status: string,
+  Output: string,
+  Expires: int,
+});
 
 /** Refuses a record without an id. */
 function named<T extends Record<K, string>, K extends string>(decoder: Decoder<T>, id: K): Decoder<T> {

@@ -6,7 +6,7 @@ import type { CheckOutcome } from "./alias.ts";
 import { capturedOutput } from "./output.ts";
 
 /** 2xx is passing, 429 (Too Many Requests, RFC 6585) is warning, all else is critical. */
-export function httpStatus(statusCode: number): CheckStatus {
+function httpStatus(statusCode: number): CheckStatus {
   if (statusCode >= 200 && statusCode <= 299) return "passing";
   return statusCode === 429 ? "warning" : "critical";
 }

@@ -14,7 +14,7 @@ import { type CheckSpec, isSameSpec } from "./spec.ts";
 import { ResultCounter } from "./status.ts";
 
 /** How often critical checks are looked at for `deregister_critical_service_after`. */
-export const reapIntervalMs = 30_000;
+const reapIntervalMs = 30_000;
 
 export type CheckInput =
   /**

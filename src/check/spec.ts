@@ -59,9 +59,9 @@ export type CheckTarget =
 export type CheckSpec = CheckTiming & CheckTarget;
 
 /** Consul's defaults and limits. */
-export const intervalMinMs = 1000;
-export const deregisterMinMs = 60_000;
-export const outputBytesDefault = 4096;
+const intervalMinMs = 1000;
+const deregisterMinMs = 60_000;
+const outputBytesDefault = 4096;
 const timeoutDefaultMs = 10_000;
 const scriptTimeoutDefaultMs = 30_000;
 

@@ -4,7 +4,7 @@ import { compileFilter } from "../filter/filter.ts";
 import type { CatalogDeregister, CatalogRegister } from "../state/command.ts";
 import type { NodeServices, Read, ServiceInstance } from "../state/read.ts";
 import { OperationalError } from "../types/error.ts";
-import type { Node } from "../types/records.ts";
+import type { Node, NodeService } from "../types/records.ts";
 import { isUuid } from "../util/bytes.ts";
 import { userMap } from "../util/user-map.ts";
 import { type CommandEndpoint, keyOf, type Prepared, type QueryEndpoint } from "./endpoint.ts";
@@ -114,6 +114,30 @@ export const catalogServiceNodes: QueryEndpoint<ServiceArgs, readonly ServiceIns
     return { ...read, value: narrowed(state, read.value, args, serviceNodeFields, (row) => row.Node, serviceNodeShape) };
   },
   key: (args) => serviceKey("catalog.service", args),
+};
+
+/** One node, by name or ID, or null. */
+export const catalogNode: QueryEndpoint<string, Node | null> = {
+  kind: "query",
+  name: "catalog.node-record",
+  run: (state, node) => state.node(node),
+  key: (node) => `catalog.node-record:${node}`,
+};
+
+/** The first node with this address, or null: reverse look-ups. */
+export const catalogNodeByAddress: QueryEndpoint<string, Node | null> = {
+  kind: "query",
+  name: "catalog.node-by-address",
+  run: (state, address) => state.nodeByAddress(address),
+  key: (address) => `catalog.node-by-address:${address}`,
+};
+
+/** The first service instance that has this address of its own, or null. */
+export const catalogServiceByAddress: QueryEndpoint<string, NodeService | null> = {
+  kind: "query",
+  name: "catalog.service-by-address",
+  run: (state, address) => state.serviceByAddress(address),
+  key: (address) => `catalog.service-by-address:${address}`,
 };
 
 export interface NodeServicesArgs {

@@ -41,6 +41,8 @@ export class Core {
   /** The last entry that a `commit` effect has carried, or that the state machine held at boot. */
   deliveredIndex: number;
   snapshotIndex: number;
+  /** The commit index that the leader last named: a log that does not reach it is known to be behind. */
+  leaderCommit = 0;
 
   /** Of the election or pre-election under way. */
   votes: VoteTally | null = null;

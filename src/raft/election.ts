@@ -34,6 +34,11 @@ export function campaign(core: Core): void {
     setElectionDeadline(core, Math.max(core.promiseUntilMs, core.persistence.blockedUntilMs));
     return;
   }
+  if (core.log.lastIndex < core.leaderCommit) {
+    // It could not win, and its configuration is an old one: by that it might even think itself the only voter.
+    restartElectionTimer(core);
+    return;
+  }
   if (core.isSoleVoter) {
     becomeCandidate(core);
     // Nobody hears of the term before its first entry is durable, and then the term is too: one write does for both.

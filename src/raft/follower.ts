@@ -17,6 +17,7 @@ export function onAppendEntries(core: Core, from: string, message: AppendEntries
   }
   if (message.term > core.term || core.leader !== from) becomeFollower(core, message.term, from);
   heardLeader(core, message.leaseMs);
+  core.leaderCommit = message.commit;
 
   const { log } = core;
   const { prevIndex, prevTerm, entries } = message;

@@ -118,14 +118,14 @@ function onRefusal(core: Core, lead: Leadership, progress: Progress, message: Ap
  */
 function hasLostData(core: Core, progress: Progress, message: AppendResponse): boolean {
   if (message.index <= progress.match) return message.round > progress.matchRound && message.lastIndex < progress.match;
-  return message.lastIndex === 0 && core.members.voters.includes(progress.id);
+  return message.lastIndex === 0 && (core.members.voters.includes(progress.id) || progress.state === "lost");
 }
 
 function onLostData(core: Core, lead: Leadership, progress: Progress, message: AppendResponse): void {
-  if (core.members.voters.includes(progress.id)) {
-    // Were it given the log again it would vote again, having forgotten what it promised and confirmed: a committed entry
-    // could be lost. It stays as it is until it is removed and comes back under another id.
-    if (progress.state === "lost") return;
+  // Were it given the log again it would vote again, having forgotten what it promised and confirmed: a committed entry
+  // could be lost. It stays as it is until it is removed and comes back under another id.
+  if (progress.state === "lost") return;
+  if (core.members.voters.includes(progress.id) || progress.leavingIndex !== 0) {
     progress.becomeLost();
     core.emit({ type: "peer-lost-data", peer: progress.id });
     return;

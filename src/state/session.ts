@@ -55,11 +55,12 @@ export class SessionTable {
   }
 }
 
-/** The IDs of all checks that a session is bound to. */
+/** The IDs of all checks that a session is bound to, none twice: those given in the old way come first, as in Consul. */
 export function checkIds(session: Unindexed<Session>): string[] {
-  const ids: string[] = [...(session.NodeChecks ?? [])];
-  for (const check of session.ServiceChecks ?? []) ids.push(check.ID);
-  return ids;
+  const ids = new Set<string>(session.Checks);
+  for (const id of session.NodeChecks ?? []) ids.add(id);
+  for (const check of session.ServiceChecks ?? []) ids.add(check.ID);
+  return [...ids];
 }
 
 /** Makes a session, when its node and its checks let it. The same session again is no change. */
@@ -91,6 +92,7 @@ export function sessionCreate(tx: Transaction, input: Unindexed<Session>): Refus
     LockDelay: input.LockDelay,
     Behavior: input.Behavior,
     TTL: input.TTL,
+    ...(input.Checks === undefined ? {} : { Checks: input.Checks }),
     NodeChecks: input.NodeChecks,
     ServiceChecks: input.ServiceChecks,
     CreateIndex: tx.index,

@@ -37,7 +37,8 @@ export class FakeCatalog implements CatalogClient {
     const indexes = { CreateIndex: 1, ModifyIndex: 1 };
     if (service !== null) this.services.set(service.ID, { ...structuredClone(service), ...indexes });
     for (const check of checks) {
-      if (check.ServiceID !== "" && !this.services.has(check.ServiceID)) throw new OperationalError("refused", "Missing service registration");
+      if (check.ServiceID !== "" && !this.services.has(check.ServiceID))
+        throw new OperationalError("refused", "Missing service registration");
       const tags = this.services.get(check.ServiceID)?.Tags ?? check.ServiceTags;
       this.checks.set(check.CheckID, { ...structuredClone(check), ServiceTags: tags, ...indexes });
     }

@@ -193,7 +193,9 @@ export class Chaos extends Group {
 
   #injectFaults(): void {
     const { faults, random } = this;
-    const machine = this.#pick([...this.machines.values()])!;
+    // Half of the faults hit the leader.
+    const struck = this.random.below(2) === 0 ? this.leader?.id : undefined;
+    const machine = this.machines.get(struck ?? this.#pick([...this.machines.keys()])!)!;
     const { member } = machine;
     if (this.#happens(faults.partition)) this.#partition();
     if (this.#happens(faults.heal)) this.heal();
@@ -228,6 +230,11 @@ export class Chaos extends Group {
     }
     const isOneWay = this.random.below(3) === 0;
     const side = new Set(ids.filter(() => this.random.below(2) === 0));
+    if (this.random.below(2) === 0) {
+      // The leader with one follower.
+      side.clear();
+      side.add(this.leader?.id ?? ids[0]!).add(this.#pick(ids)!);
+    }
     for (const a of ids) {
       for (const b of ids) {
         if (side.has(a) && !side.has(b)) {
