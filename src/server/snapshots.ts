@@ -7,7 +7,7 @@ import type { Timers } from "../host/timers.ts";
 import type { Blobs } from "../platform.ts";
 import type { SnapshotPoint } from "../raft/types.ts";
 import type { SnapshotRecord, StateSnapshot } from "../state/snapshot.ts";
-import { StateStore } from "../state/store.ts";
+import { StateRestorer, type StateStore } from "../state/store.ts";
 import { OperationalError } from "../types/error.ts";
 
 const PREFIX = "snapshots/";
@@ -27,7 +27,12 @@ export interface LoadedSnapshot {
 const nameOf = (point: SnapshotPoint): string => `${PREFIX}${String(point.index).padStart(16, "0")}-${point.term}.snap`;
 
 /** Writes a snapshot; it is durable when this resolves. Older ones go, save one. */
-export async function saveSnapshot(blobs: Blobs, timers: Timers, point: SnapshotPoint, view: StateSnapshot): Promise<void> {
+export async function saveSnapshot(
+  blobs: Blobs,
+  timers: Timers,
+  point: SnapshotPoint,
+  view: StateSnapshot,
+): Promise<void> {
   const name = nameOf(point);
   const file = await blobs.create(name);
   try {
@@ -42,7 +47,10 @@ export async function saveSnapshot(blobs: Blobs, timers: Timers, point: Snapshot
 }
 
 /** The newest snapshot that is whole, or null. A damaged one is told to `damaged` and passed over. */
-export async function loadSnapshot(blobs: Blobs, damaged: (name: string, error: unknown) => void): Promise<LoadedSnapshot | null> {
+export async function loadSnapshot(
+  blobs: Blobs,
+  damaged: (name: string, error: unknown) => void,
+): Promise<LoadedSnapshot | null> {
   const names = await blobs.list(PREFIX);
   for (const name of names.reverse()) {
     const chunks = await blobs.open(name);
@@ -57,7 +65,11 @@ export async function loadSnapshot(blobs: Blobs, damaged: (name: string, error: 
 }
 
 /** The bytes of a snapshot, a slice at a time. */
-export async function* encodeSnapshot(timers: Timers, point: SnapshotPoint, view: StateSnapshot): AsyncGenerator<Uint8Array> {
+export async function* encodeSnapshot(
+  timers: Timers,
+  point: SnapshotPoint,
+  view: StateSnapshot,
+): AsyncGenerator<Uint8Array> {
   const writer = new FrameWriter();
   let batch: unknown[] = [point];
   let bytes = 0;
@@ -89,7 +101,7 @@ async function decodeSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<Loaded
 /** Takes the bytes of a snapshot as they come. Every method throws OperationalError when they are not a whole snapshot. */
 export class SnapshotDecoder {
   readonly #reader = new FrameReader();
-  readonly #records: SnapshotRecord[] = [];
+  readonly #restorer = new StateRestorer();
   #point: SnapshotPoint | null = null;
 
   push(chunk: Uint8Array): void {
@@ -97,14 +109,14 @@ export class SnapshotDecoder {
       const batch = decode(frame) as unknown[];
       const from = this.#point === null ? 1 : 0;
       if (this.#point === null) this.#point = batch[0] as SnapshotPoint;
-      for (let at = from; at < batch.length; at++) this.#records.push(batch[at] as SnapshotRecord);
+      for (let at = from; at < batch.length; at++) this.#restorer.add(batch[at] as SnapshotRecord);
     }
   }
 
   finish(): LoadedSnapshot {
     this.#reader.finish();
     if (this.#point === null) throw new OperationalError("invalid-request", "the snapshot is empty");
-    return { point: this.#point, store: StateStore.restore(this.#records) };
+    return { point: this.#point, store: this.#restorer.finish() };
   }
 }
 
