@@ -82,7 +82,7 @@ export class MachineHost<Input, Effect> {
   #schedule(): void {
     const { machine, timers, timeout } = this.#options;
     const deadline = this.#stopped ? null : machine.deadline;
-    if (this.#timer !== null && this.#timer.place >= 0 && this.#timer.at === deadline) return;
+    if (this.#timer?.pending === true && this.#timer.at === deadline) return;
     timers.cancel(this.#timer);
     this.#timer = deadline === null ? null : timers.at(deadline, () => this.dispatch(timeout));
   }

@@ -1,22 +1,34 @@
 // Timers over the platform's one timer: a heap of deadlines, of which the earliest is what the platform is asked to wake
 // the agent for. Machines and the shell share it, so an agent owns exactly one timer wherever it runs.
 import type { Platform } from "../platform.ts";
+import { Heap, type HeapEntry } from "../util/heap.ts";
 
-/** A pending timer; cancel it by `Timers.cancel`. */
+/** A timer; cancel it by `Timers.cancel`. */
 export interface Timer {
+  /** Monotonic milliseconds. */
   readonly at: number;
-  /** Order among equal deadlines: first set, first fired. */
-  readonly order: number;
-  fire: (() => void) | null;
-  /** Place in the heap; -1 once it has fired or was cancelled. */
-  place: number;
+  /** False once it has fired or was cancelled. */
+  readonly pending: boolean;
 }
 
-/** A binary heap of timers (deadline, then order of setting) on one `Platform.wakeAt`. */
+class Pending implements Timer {
+  readonly at: number;
+  fire: (() => void) | null;
+  entry: HeapEntry<Pending> | null = null;
+
+  constructor(at: number, fire: () => void) {
+    this.at = at;
+    this.fire = fire;
+  }
+
+  get pending(): boolean {
+    return this.fire !== null;
+  }
+}
+
 export class Timers {
   readonly #platform: Pick<Platform, "now" | "wakeAt">;
-  readonly #heap: Timer[] = [];
-  #order = 0;
+  readonly #heap = new Heap<Pending>();
   #armed: number | null = null;
   #firing = false;
 
@@ -26,7 +38,12 @@ export class Timers {
 
   /** Number of timers pending. */
   get pending(): number {
-    return this.#heap.length;
+    return this.#heap.size;
+  }
+
+  /** The earliest deadline, in monotonic milliseconds; null when nothing is pending. */
+  get next(): number | null {
+    return this.#heap.peek()?.at ?? null;
   }
 
   /** Calls `fire` once, `delayMs` from now or later. */
@@ -36,18 +53,19 @@ export class Timers {
 
   /** Calls `fire` once, at monotonic `at` or later. */
   at(at: number, fire: () => void): Timer {
-    const timer: Timer = { at, order: this.#order++, fire, place: this.#heap.length };
-    this.#heap.push(timer);
-    this.#up(timer.place);
+    const timer = new Pending(at, fire);
+    timer.entry = this.#heap.push(at, timer);
     this.#arm();
     return timer;
   }
 
   /** Cancelling a timer that has fired is no error. */
   cancel(timer: Timer | null): void {
-    if (timer === null || timer.place < 0) return;
-    this.#remove(timer.place);
+    if (!(timer instanceof Pending)) return;
     timer.fire = null;
+    if (timer.entry === null) return;
+    this.#heap.cancel(timer.entry);
+    timer.entry = null;
     this.#arm();
   }
 
@@ -56,13 +74,10 @@ export class Timers {
     this.#armed = null;
     this.#firing = true;
     try {
-      const now = this.#platform.now();
-      // Only what was due when the wake-up came: a timer set for "now" while firing waits for the next one.
-      const last = this.#order;
-      for (let first = this.#heap[0]; first !== undefined && first.at <= now && first.order < last; first = this.#heap[0]) {
-        this.#remove(0);
-        const fire = first.fire;
-        first.fire = null;
+      // Only what is due now: a timer set for "now" while firing waits for the next wake-up.
+      for (const timer of this.#due(this.#platform.now())) {
+        const { fire } = timer;
+        timer.fire = null;
         fire?.();
       }
     } finally {
@@ -71,61 +86,21 @@ export class Timers {
     }
   }
 
+  #due(now: number): Pending[] {
+    const due: Pending[] = [];
+    for (let next = this.#heap.peek(); next !== undefined && next.at <= now; next = this.#heap.peek()) {
+      this.#heap.pop();
+      next.value.entry = null;
+      due.push(next.value);
+    }
+    return due;
+  }
+
   #arm(): void {
     if (this.#firing) return;
-    const next = this.#heap[0]?.at ?? null;
+    const next = this.#heap.peek()?.at ?? null;
     if (next === this.#armed) return;
     this.#armed = next;
     this.#platform.wakeAt(next);
   }
-
-  #remove(place: number): void {
-    const heap = this.#heap;
-    const timer = heap[place] as Timer;
-    const last = heap.pop() as Timer;
-    timer.place = -1;
-    if (last === timer) return;
-    heap[place] = last;
-    last.place = place;
-    this.#up(place);
-    this.#down(last.place);
-  }
-
-  #up(place: number): void {
-    const heap = this.#heap;
-    const timer = heap[place] as Timer;
-    while (place > 0) {
-      const parentPlace = (place - 1) >> 1;
-      const parent = heap[parentPlace] as Timer;
-      if (!earlier(timer, parent)) break;
-      heap[place] = parent;
-      parent.place = place;
-      place = parentPlace;
-    }
-    heap[place] = timer;
-    timer.place = place;
-  }
-
-  #down(place: number): void {
-    const heap = this.#heap;
-    const timer = heap[place] as Timer;
-    for (;;) {
-      let childPlace = place * 2 + 1;
-      if (childPlace >= heap.length) break;
-      let child = heap[childPlace] as Timer;
-      const right = heap[childPlace + 1];
-      if (right !== undefined && earlier(right, child)) {
-        child = right;
-        childPlace++;
-      }
-      if (!earlier(child, timer)) break;
-      heap[place] = child;
-      child.place = place;
-      place = childPlace;
-    }
-    heap[place] = timer;
-    timer.place = place;
-  }
 }
-
-const earlier = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);

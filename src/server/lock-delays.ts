@@ -27,6 +27,11 @@ export class LockDelays {
     this.#sweepAt = Math.max(SWEEP_MIN, this.#untilMs.size * 2);
   }
 
+  /** How many keys are noted, those whose delay is over among them. */
+  get size(): number {
+    return this.#untilMs.size;
+  }
+
   clear(): void {
     this.#untilMs.clear();
   }
