@@ -49,6 +49,13 @@ export class Context {
     return this.tail;
   }
 
+  /** For what only this agent's datacenter can answer. @throws OperationalError `no-path-to-datacenter` for another one. */
+  requireLocalDatacenter(): void {
+    const { datacenter } = this;
+    if (datacenter !== "" && datacenter !== this.agent.datacenter)
+      throw new OperationalError("no-path-to-datacenter", "No path to datacenter");
+  }
+
   /** The whole body. @throws OperationalError `payload-too-large`. */
   body(limitBytes: number): Promise<Uint8Array> {
     return this.request.body(limitBytes);
@@ -168,13 +175,24 @@ export class Context {
     const form = `${encoding.form}:${consistency === "default" ? "" : consistency}:${effective ? "e" : ""}`;
     const { encodings } = answer.shared;
     let reply = encodings.get(form) as Reply | undefined;
+    const isHit = reply !== undefined;
     if (reply === undefined) {
       reply = encoding.encode(answer.shared.read.value, answerHeaders(answer, consistency, effective));
       encodings.set(form, reply);
     }
+    if (effective && this.query.text !== "" && this.query.has("cached")) return cachedReply(reply, isHit);
     this.kept = answer;
     return reply;
   }
+}
+
+/**
+ * A reply to `?cached`. Answers are kept only while they are what the servers would say, so a hit is never older than
+ * nothing: its age is 0, and `Cache-Control` has nothing to forbid.
+ */
+function cachedReply(reply: Reply, isHit: boolean): Reply {
+  const headers = isHit ? ["X-Cache", "HIT", "Age", "0"] : ["X-Cache", "MISS"];
+  return { ...reply, headers: [...reply.headers, ...headers] };
 }
 
 /** A read that its endpoint refuses (a bad filter, an unknown query) still has the headers of a read, all of them zero. */

@@ -7,7 +7,7 @@ import type { Timer, Timers } from "../host/timers.ts";
 import type { LoadedLog, Platform } from "../platform.ts";
 import { reconcileLog } from "../raft/options.ts";
 import type { Raft } from "../raft/raft.ts";
-import type { Configuration, Entry, RaftTimings, Role, SnapshotPoint } from "../raft/types.ts";
+import type { Configuration, ConfigurationChange, Entry, RaftTimings, Role, SnapshotPoint } from "../raft/types.ts";
 import type { Answer, Authority, QueryOptions, SharedRead } from "../rpc/authority.ts";
 import type { Change } from "../state/change.ts";
 import type { Command, CommandResult } from "../state/command.ts";
@@ -17,12 +17,24 @@ import { OperationalError } from "../types/error.ts";
 import type { Session } from "../types/records.ts";
 import { assert } from "../util/assert.ts";
 import { uuid } from "../util/bytes.ts";
+import { nsPerMs } from "../util/duration.ts";
+import type { Meter, Sample } from "../util/instrument.ts";
 import { Random } from "../util/random.ts";
 import { Blocking, type BlockingHost } from "./blocking.ts";
+import type { HealthThresholds, ServerMember } from "./autopilot.ts";
 import { Consensus, type Proposal } from "./consensus.ts";
+import { Group } from "./group.ts";
+import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
 import { ReadCache } from "./read-cache.ts";
-import { encodeSnapshot, type LoadedSnapshot, loadSnapshot, saveSnapshot, SnapshotDecoder } from "./snapshots.ts";
+import {
+  decodeInSlices,
+  encodeSnapshot,
+  type LoadedSnapshot,
+  loadSnapshot,
+  saveSnapshot,
+  SnapshotDecoder,
+} from "./snapshots.ts";
 
 export interface ServerOptions {
   platform: Platform;
@@ -37,6 +49,12 @@ export interface ServerOptions {
   snapshotThreshold: number;
   snapshotIntervalMs: number;
   trailingEntries: number;
+  /** The health thresholds that count until the store has an autopilot configuration. */
+  healthThresholds: HealthThresholds;
+  /** The member of the LAN pool that has a server's id, or null. */
+  member(id: string): ServerMember | null;
+  /** Where the server's metrics go. */
+  meter: Meter;
   log(level: "debug" | "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
   /** Who leads changed; `leading` only once everything before this server's term is applied. */
   leadership(status: { leading: boolean; leader: string | null }): void;
@@ -54,6 +72,7 @@ type LoggedCommand = Command | Restore;
 /** A log that has outgrown its threshold this many times is compacted however recent the last snapshot is. */
 const THRESHOLD_FACTOR_MAX = 8;
 const SHARED_ANSWERS_MAX = 16_384;
+const NOTHING = new Uint8Array(0);
 
 export class Server implements Authority, BlockingHost, PrepareContext {
   readonly timers: Timers;
@@ -62,11 +81,15 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly cache: ReadCache = new ReadCache(this.watches, SHARED_ANSWERS_MAX);
   readonly datacenter: string;
   readonly sessionTtlMinMs: number;
+  readonly group: Group;
   readonly #options: ServerOptions;
   readonly #platform: Platform;
+  readonly #instruments: ServerInstruments;
   readonly #blocking: Blocking = new Blocking(this);
   readonly #duties: LeaderDuties;
   readonly #readers = new Set<() => void>();
+  /** The stores of restores that this server proposed: built before they were, so that applying them takes no time. */
+  readonly #prepared = new WeakMap<Restore, StateStore>();
   #consensus: Consensus | null = null;
   #state = new StateStore();
   /** The store's index less the log's: a state restored from elsewhere may be ahead of this log. */
@@ -84,10 +107,20 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#platform = options.platform;
+    this.#instruments = new ServerInstruments(options.meter);
     this.timers = options.timers;
     this.datacenter = options.datacenter;
     this.sessionTtlMinMs = options.sessionTtlMinMs;
     this.random = new Random(seedOf(options.platform));
+    this.group = new Group({
+      timers: options.timers,
+      consensus: () => this.#running,
+      now: () => this.#platform.now(),
+      wall: () => this.#platform.wall(),
+      thresholds: () => this.#healthThresholds(),
+      member: (id) => options.member(id),
+      change: async (change) => this.#changeGroup(change),
+    });
     this.#duties = new LeaderDuties({
       timers: options.timers,
       now: () => this.#platform.now(),
@@ -145,9 +178,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       {
         platform: this.#platform,
         timers: this.timers,
+        dispatchLog: this.#instruments.dispatchLog,
         apply: (entry, proposal) => this.#apply(entry, proposal as Pending<CommandResult> | null),
         roleChanged: (role, term, leader) => this.#roleChanged(role, term, leader),
-        configurationChanged: () => {},
+        configurationChanged: () => this.group.changed(),
         failed: (error) => {
           this.#lead(false);
           this.#blocking.release();
@@ -164,12 +198,14 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       },
     );
     this.#consensus.start(this.#options.bootstrap);
+    this.group.changed();
     this.#snapshotTimer = this.timers.after(this.#options.snapshotIntervalMs, () => this.#snapshotTick());
   }
 
   /** Ends what is under way; the log stays as it is. */
   stop(): void {
     this.timers.cancel(this.#snapshotTimer);
+    this.group.stop();
     this.#lead(false);
     this.#blocking.release();
     this.#consensus?.stop();
@@ -195,15 +231,23 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>> {
+    this.#instruments.requests.add(1);
+    this.#instruments.queries.add(1);
     if (options.consistency === "consistent") return this.#consistent(endpoint, args, options);
     const shared = this.#blocking.query(endpoint, args, options);
     return shared instanceof Promise ? shared.then((late) => this.#answer(late)) : this.#answer(shared);
   }
 
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
+    this.#instruments.requests.add(1);
+    const sample = this.#instruments.commands.get(endpoint.name) ?? null;
+    const startedMs = this.#platform.now();
     const prepared = endpoint.prepare(this, args);
-    if ("answer" in prepared) return prepared.answer;
-    const result = this.#propose(prepared.command);
+    if ("answer" in prepared) {
+      sample?.add(this.#platform.now() - startedMs);
+      return prepared.answer;
+    }
+    const result = this.#propose(prepared.command, startedMs, sample);
     return result instanceof Promise ? result.then(prepared.reply) : prepared.reply(result);
   }
 
@@ -246,6 +290,12 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#duties.sessions.renew(session);
   }
 
+  #healthThresholds(): HealthThresholds {
+    const config = this.#state.autopilotConfig().value;
+    if (config === null) return this.#options.healthThresholds;
+    return { lastContactMs: config.LastContactThreshold / nsPerMs, maxTrailingLogs: config.MaxTrailingLogs };
+  }
+
   // ------------------------------------------------------------------------------------------------- the log
 
   get #running(): Consensus {
@@ -253,9 +303,21 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     return this.#consensus;
   }
 
-  #propose(command: LoggedCommand): CommandResult | Promise<CommandResult> {
-    const pending = new Pending<CommandResult>(encode(command), command);
+  /** @param sample takes the time from `startedMs` until the command is applied. */
+  #propose(
+    command: LoggedCommand,
+    startedMs: number = this.#platform.now(),
+    sample: Sample | null = null,
+  ): CommandResult | Promise<CommandResult> {
+    const pending = new Pending<CommandResult>(encode(command), command, startedMs, sample);
+    this.#instruments.proposals.add(1);
     this.#running.propose(pending);
+    return pending.outcome();
+  }
+
+  #changeGroup(change: ConfigurationChange): CommandResult | Promise<CommandResult> {
+    const pending = new Pending<CommandResult>(NOTHING, null, this.#platform.now(), null);
+    this.#running.change(change, pending);
     return pending.outcome();
   }
 
@@ -263,6 +325,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#applied = entry.index;
     if (entry.kind !== "command") {
       this.#state.skip(entry.index + this.#indexOffset);
+      pending?.settle({ ok: true, value: true });
       this.#establish();
       return;
     }
@@ -272,10 +335,18 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       return;
     }
     const index = entry.index + this.#indexOffset;
+    const committedMs = this.#platform.now();
     const { result, changes, topics } = this.#state.apply(index, command);
+    const appliedMs = this.#platform.now();
+    this.#instruments.applied(command.type, appliedMs - committedMs);
+    if (pending !== null) {
+      this.#instruments.commitTime.add(committedMs - pending.startedMs);
+      pending.sample?.add(appliedMs - pending.startedMs);
+    }
     if (topics.length > 0) this.#tell(changes, topics, index);
     pending?.settle(result);
-    if (entry.index - this.#running.raft.snapshotIndex >= this.#options.snapshotThreshold * THRESHOLD_FACTOR_MAX) void this.#takeSnapshot();
+    if (entry.index - this.#running.raft.snapshotIndex >= this.#options.snapshotThreshold * THRESHOLD_FACTOR_MAX)
+      void this.#takeSnapshot();
   }
 
   #tell(changes: readonly Change[], topics: readonly string[], index: number): void {
@@ -287,6 +358,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     const { log } = this.#options;
     if (role !== this.#role || term !== this.#term) log("info", `entering ${role} state`, { term, leader });
     const changed = role !== this.#role || leader !== this.#leader || term !== this.#term;
+    if (role !== this.#role) this.#instruments.entered(role);
     this.#role = role;
     this.#term = term;
     this.#leader = leader;
@@ -327,15 +399,18 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   /** Puts the state of a snapshot file in place of the store, on every server. @throws OperationalError when it is damaged. */
   async restore(snapshot: Uint8Array): Promise<void> {
     // Refused here rather than by every server once it is in the log.
-    decodeWhole(snapshot);
-    const result = await this.#propose({ type: "server.restore", snapshot });
+    const { store } = await decodeInSlices(this.timers, snapshot);
+    const command: Restore = { type: "server.restore", snapshot };
+    this.#prepared.set(command, store);
+    const result = await this.#propose(command);
     if (!result.ok) throw new OperationalError(result.error.code, result.error.message);
   }
 
   #applyRestore(command: Restore, entry: Entry, pending: Pending<CommandResult> | null): void {
-    const { store } = decodeWhole(command.snapshot);
+    const store = this.#prepared.get(command) ?? decodeWhole(command.snapshot).store;
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
-    store.skip(Math.max(store.lastIndex, entry.index + this.#indexOffset));
+    const index = entry.index + this.#indexOffset;
+    if (index > store.lastIndex) store.skip(index);
     this.#replace(store, entry.index);
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });
@@ -371,9 +446,15 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     try {
       const point = this.#point();
       const started = this.#platform.now();
-      await saveSnapshot(this.#platform.blobs, this.timers, point, this.#state.snapshot());
+      const view = this.#state.snapshot();
+      const createdMs = this.#platform.now();
+      await saveSnapshot(this.#platform.blobs, this.timers, point, view);
+      const endedMs = this.#platform.now();
       this.#running.snapshotTaken(point);
-      log("info", "snapshot complete up to index", { index: point.index, ms: Math.round(this.#platform.now() - started) });
+      this.#instruments.snapshotCreated.add(createdMs - started);
+      this.#instruments.snapshotPersisted.add(endedMs - createdMs);
+      this.#instruments.snapshotTaken.add(endedMs - started);
+      log("info", "snapshot complete up to index", { index: point.index, ms: Math.round(endedMs - started) });
     } catch (error) {
       log("error", "failed to take snapshot; the log is kept until one succeeds", { error });
     } finally {
@@ -385,16 +466,22 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 /** A proposal of a command, and the command itself, so that its own server need not decode it. */
 class Pending<R> implements Proposal {
   readonly data: Uint8Array;
-  readonly command: LoggedCommand;
+  /** Null for a change of the group. */
+  readonly command: LoggedCommand | null;
+  readonly startedMs: number;
+  /** Takes the time until the command is applied. */
+  readonly sample: Sample | null;
   #state: "waiting" | "applied" | "failed" = "waiting";
   #result: R | undefined;
   #error: OperationalError | null = null;
   #resolve: ((result: R) => void) | null = null;
   #reject: ((error: OperationalError) => void) | null = null;
 
-  constructor(data: Uint8Array, command: LoggedCommand) {
+  constructor(data: Uint8Array, command: LoggedCommand | null, startedMs: number, sample: Sample | null) {
     this.data = data;
     this.command = command;
+    this.startedMs = startedMs;
+    this.sample = sample;
   }
 
   settle(result: R): void {

@@ -98,6 +98,16 @@ async function decodeSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<Loaded
   return decoder.finish();
 }
 
+/** The same of bytes at hand, a slice at a time. @throws OperationalError when they are not a whole snapshot. */
+export async function decodeInSlices(timers: Timers, snapshot: Uint8Array): Promise<LoadedSnapshot> {
+  const decoder = new SnapshotDecoder();
+  for (let at = 0; at < snapshot.length; at += FRAME_BYTES) {
+    decoder.push(snapshot.subarray(at, at + FRAME_BYTES));
+    await new Promise<void>((resolve) => timers.after(0, resolve));
+  }
+  return decoder.finish();
+}
+
 /** Takes the bytes of a snapshot as they come. Every method throws OperationalError when they are not a whole snapshot. */
 export class SnapshotDecoder {
   readonly #reader = new FrameReader();

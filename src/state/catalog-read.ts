@@ -45,11 +45,11 @@ function hasTags(service: NodeService, folded: readonly string[]): boolean {
 export function instanceHealth(tables: Tables, instances: readonly ServiceInstance[]): InstanceHealth[] {
   const health: InstanceHealth[] = [];
   let lastNode: string | null = null;
-  let nodeChecks: HealthCheck[] = [];
+  let nodeChecks: readonly HealthCheck[] = [];
   for (const { Node, Service } of instances) {
     if (Service.Node !== lastNode) {
       lastNode = Service.Node;
-      nodeChecks = tables.checks.ofInstance(lastNode, "");
+      nodeChecks = tables.checks.ofInstance(lastNode, "").slice();
     }
     const own = tables.checks.ofInstance(Service.Node, Service.ID);
     health.push({ Node, Service, Checks: own.length === 0 ? nodeChecks : nodeChecks.concat(own) });

@@ -5,7 +5,7 @@ import type { HealthCheck, Node, NodeService, Uint64 } from "../types/records.ts
 import { doomBound, nodeConcerns, writeCheck } from "./check.ts";
 import type { CatalogDeregister, CatalogRegister, Refusal, Unindexed } from "./command.ts";
 import { coordinatesRemove } from "./coordinate.ts";
-import { sameData, sameRecord } from "./equal.ts";
+import { sameData } from "./equal.ts";
 import { fold, isKeyPart, keyOf } from "./key.ts";
 import { casMatches } from "./kv.ts";
 import type { Transaction } from "./transaction.ts";
@@ -99,8 +99,8 @@ export function nodeCas(tx: Transaction, input: Unindexed<Node>, index: Uint64):
 export function nodeDelete(tx: Transaction, name: string): void {
   const node = tx.tables.nodes.get(name);
   if (node === undefined) return;
-  for (const service of tx.tables.services.onNode(name)) serviceDelete(tx, name, service.ID);
-  for (const check of tx.tables.checks.onNode(name)) writeCheck(tx, check, null);
+  for (const service of tx.tables.services.onNode(name).slice()) serviceDelete(tx, name, service.ID);
+  for (const check of tx.tables.checks.onNode(name).slice()) writeCheck(tx, check, null);
   coordinatesRemove(tx, name);
   tx.write({ table: "nodes", key: fold(node.Node), before: node, after: null, concerns: [] });
   for (const session of tx.tables.sessions.onNode(name)) tx.doomed.push(session.ID);
@@ -112,16 +112,37 @@ export function nodeDelete(tx: Transaction, name: string): void {
 export function ensureService(tx: Transaction, input: Unindexed<NodeService>): Refusal | null {
   const node = tx.tables.nodes.get(input.Node);
   if (node === undefined) return refuse("Missing node registration");
+  if (input.Service === "") return refuse("Must provide service name (Service.Service) when service ID is provided");
   const id = input.ID === "" ? input.Service : input.ID;
   const target = input.Proxy["DestinationServiceName"];
   const parts = [id, input.Service, input.Address, typeof target === "string" ? target : ""];
   if (!parts.every(isKeyPart)) return refuseNul("service");
   const key = keyOf(node.Node, id);
   const before = tx.tables.services.records.get(key) ?? null;
-  const after = makeService(input, node.Node, id, before?.CreateIndex ?? tx.index, tx.index);
-  if (before !== null && sameRecord({ ...before, Node: node.Node }, after)) return null;
-  tx.writeService(key, before, after);
+  if (before !== null && before.ID === id && sameService(before, input)) return null;
+  tx.writeService(key, before, makeService(input, node.Node, id, before?.CreateIndex ?? tx.index, tx.index));
   return null;
+}
+
+/** True when the registration says of the service what is there. */
+function sameService(existing: NodeService, input: Unindexed<NodeService>): boolean {
+  return (
+    existing.Service === input.Service &&
+    existing.Port === input.Port &&
+    existing.Address === input.Address &&
+    existing.Kind === input.Kind &&
+    existing.SocketPath === input.SocketPath &&
+    existing.EnableTagOverride === input.EnableTagOverride &&
+    existing.PeerName === input.PeerName &&
+    sameData(existing.Tags, input.Tags) &&
+    sameData(existing.Meta, input.Meta) &&
+    sameData(existing.TaggedAddresses, input.TaggedAddresses) &&
+    sameData(existing.Ports, input.Ports) &&
+    sameData(existing.Weights, input.Weights) &&
+    sameData(existing.Proxy, input.Proxy) &&
+    sameData(existing.Connect, input.Connect) &&
+    sameData(existing.Locality, input.Locality)
+  );
 }
 
 function makeService(
@@ -164,7 +185,7 @@ export function serviceCas(tx: Transaction, input: Unindexed<NodeService>, index
 export function serviceDelete(tx: Transaction, node: string, id: string): void {
   const service = tx.tables.services.get(node, id);
   if (service === undefined) return;
-  for (const check of tx.tables.checks.ofInstance(node, id)) writeCheck(tx, check, null);
+  for (const check of tx.tables.checks.ofInstance(node, id).slice()) writeCheck(tx, check, null);
   tx.writeService(keyOf(service.Node, service.ID), service, null);
 }
 
@@ -199,10 +220,28 @@ export function ensureCheck(tx: Transaction, input: Unindexed<HealthCheck>): Ref
     CreateIndex: before?.CreateIndex ?? tx.index,
     ModifyIndex: tx.index,
   };
-  if (before === null || !sameRecord({ ...before, Node: node.Node }, after)) writeCheck(tx, before, after);
+  if (before === null || !sameCheck(before, after)) writeCheck(tx, before, after);
   // A check of type "session" may carry sessions though it is critical, until it is said again that it is.
   else if (after.Status === "critical") doomBound(tx, after);
   return null;
+}
+
+function sameCheck(a: HealthCheck, b: HealthCheck): boolean {
+  return (
+    a.CheckID === b.CheckID &&
+    a.Status === b.Status &&
+    a.Output === b.Output &&
+    a.Name === b.Name &&
+    a.Notes === b.Notes &&
+    a.ServiceID === b.ServiceID &&
+    a.ServiceName === b.ServiceName &&
+    a.Type === b.Type &&
+    a.Interval === b.Interval &&
+    a.Timeout === b.Timeout &&
+    a.ExposedPort === b.ExposedPort &&
+    sameData(a.ServiceTags, b.ServiceTags) &&
+    sameData(a.Definition, b.Definition)
+  );
 }
 
 /** The same, if the check's ModifyIndex is `index` (0: if there is none); false when it is not. */

@@ -2,37 +2,47 @@
 // which dooms the sessions that a check no longer carries.
 
 import type { HealthCheck, NodeService } from "../types/records.ts";
-import { fold, keyOf, SEPARATOR } from "./key.ts";
+import { GroupIndex } from "./group-index.ts";
+import { exact, fold, join, keyOf, under } from "./key.ts";
 import { collect, createOrderedMap, hasPrefix } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 import type { Tables } from "./tables.ts";
 import { instanceTopics } from "./topic.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** Checks; the key is node and check ID. */
+/** Checks; the key is node and check ID. The lists given are the table's own: copy what is kept. */
 export class CheckTable {
   readonly records: OrderedMap<HealthCheck> = createOrderedMap<HealthCheck>();
-  /** Node, service ID ("" for the node's own) and check ID. */
-  readonly #byInstance: OrderedMap<HealthCheck> = createOrderedMap<HealthCheck>();
-  /** Service name, node and check ID. */
-  readonly #byService: OrderedMap<HealthCheck> = createOrderedMap<HealthCheck>();
-  /** Status, node and check ID. */
+  readonly #byNode: GroupIndex<HealthCheck> = new GroupIndex();
+  /** By node and service ID, which is "" for the node's own. */
+  readonly #byInstance: GroupIndex<HealthCheck> = new GroupIndex();
+  readonly #byService: GroupIndex<HealthCheck> = new GroupIndex();
+  /** Status, node and check ID: groups too big for a list. */
   readonly #byStatus: OrderedMap<HealthCheck> = createOrderedMap<HealthCheck>();
 
   write(key: string, before: HealthCheck | null, after: HealthCheck | null): void {
-    if (before !== null) {
-      this.#byInstance.delete(keyOf(before.Node, before.ServiceID, before.CheckID));
-      this.#byStatus.delete(before.Status + SEPARATOR + key);
-      if (before.ServiceName !== "") this.#byService.delete(fold(before.ServiceName) + SEPARATOR + key);
-    }
+    if (before !== null) this.#unindex(key, before, after);
     if (after === null) {
       this.records.delete(key);
       return;
     }
     this.records.set(key, after);
-    this.#byInstance.set(keyOf(after.Node, after.ServiceID, after.CheckID), after);
-    this.#byStatus.set(after.Status + SEPARATOR + key, after);
-    if (after.ServiceName !== "") this.#byService.set(fold(after.ServiceName) + SEPARATOR + key, after);
+    this.#byNode.set(fold(after.Node), key, after);
+    this.#byInstance.set(keyOf(after.Node, after.ServiceID), key, after);
+    this.#byStatus.set(join(after.Status, key), after);
+    if (after.ServiceName !== "") this.#byService.set(fold(after.ServiceName), key, after);
+  }
+
+  /** Takes out of the indexes what `after` will not put in its place. */
+  #unindex(key: string, check: HealthCheck, after: HealthCheck | null): void {
+    if (after === null) this.#byNode.delete(fold(check.Node), key);
+    if (after === null || after.ServiceID !== check.ServiceID) {
+      this.#byInstance.delete(keyOf(check.Node, check.ServiceID), key);
+    }
+    if (after === null || after.Status !== check.Status) this.#byStatus.delete(join(check.Status, key));
+    if (check.ServiceName !== "" && (after === null || after.ServiceName !== check.ServiceName)) {
+      this.#byService.delete(fold(check.ServiceName), key);
+    }
   }
 
   get(node: string, checkId: string): HealthCheck | undefined {
@@ -40,33 +50,28 @@ export class CheckTable {
   }
 
   /** All checks on a node, its services' too, by check ID. */
-  onNode(node: string): HealthCheck[] {
-    return collect(this.records, fold(node) + SEPARATOR);
+  onNode(node: string): readonly HealthCheck[] {
+    return this.#byNode.list(fold(node));
   }
 
   /** The checks of one instance; of the node itself when the service ID is "". */
-  ofInstance(node: string, serviceId: string): HealthCheck[] {
-    return collect(this.#byInstance, keyOf(node, serviceId) + SEPARATOR);
+  ofInstance(node: string, serviceId: string): readonly HealthCheck[] {
+    return this.#byInstance.list(keyOf(node, serviceId));
   }
 
   /** The checks of a service's instances, by node and check ID. */
-  ofService(name: string): HealthCheck[] {
-    return collect(this.#byService, fold(name) + SEPARATOR);
-  }
-
-  /** True when a check has the folded service name. */
-  hasService(name: string): boolean {
-    return hasPrefix(this.#byService, name + SEPARATOR);
+  ofService(name: string): readonly HealthCheck[] {
+    return this.#byService.list(fold(name));
   }
 
   /** The checks in a status, by node and check ID. */
   inStatus(status: string): HealthCheck[] {
-    return collect(this.#byStatus, status + SEPARATOR);
+    return collect(this.#byStatus, under(exact(status)));
   }
 
   /** True when a check has the status. */
   hasStatus(status: string): boolean {
-    return hasPrefix(this.#byStatus, status + SEPARATOR);
+    return hasPrefix(this.#byStatus, under(exact(status)));
   }
 }
 

@@ -4,7 +4,7 @@
 import type { AutopilotConfig, ConfigEntry, Uint64 } from "../types/records.ts";
 import type { ConfigEntryInput, Refusal, Unindexed } from "./command.ts";
 import { sameRecord } from "./equal.ts";
-import { fold, isKeyPart, SEPARATOR } from "./key.ts";
+import { configKey, exact, isKeyPart, under } from "./key.ts";
 import { casMatches } from "./kv.ts";
 import { collect, createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
@@ -32,12 +32,12 @@ export class ConfigTable {
   }
 
   get(kind: string, name: string): ConfigEntry | undefined {
-    return this.records.get(kind + SEPARATOR + fold(name));
+    return this.records.get(configKey(kind, name));
   }
 
   /** The entries of a kind, by name; of all kinds when it is null. */
   ofKind(kind: string | null): ConfigEntry[] {
-    return collect(this.records, kind === null ? "" : kind + SEPARATOR);
+    return collect(this.records, kind === null ? "" : under(exact(kind)));
   }
 
   /** How many entries each kind has. */
@@ -64,7 +64,7 @@ export function configSet(tx: Transaction, input: ConfigEntryInput, cas: Uint64 
   if (cas !== null && !casMatches(before, cas)) return false;
   if (before !== null && sameRecord(before, input)) return true;
   const after: ConfigEntry = { ...input, CreateIndex: before?.CreateIndex ?? tx.index, ModifyIndex: tx.index };
-  tx.write({ table: "config", key: input.Kind + SEPARATOR + fold(input.Name), before, after });
+  tx.write({ table: "config", key: configKey(input.Kind, input.Name), before, after });
   return true;
 }
 
@@ -73,7 +73,7 @@ export function configDelete(tx: Transaction, kind: string, name: string, cas: U
   const before = tx.tables.config.get(kind, name);
   if (cas !== null && (before === undefined || before.ModifyIndex !== cas)) return false;
   if (before !== undefined) {
-    tx.write({ table: "config", key: kind + SEPARATOR + fold(name), before, after: null });
+    tx.write({ table: "config", key: configKey(kind, name), before, after: null });
   }
   return true;
 }

@@ -3,7 +3,7 @@
 
 import type { NodeCoordinate } from "../types/records.ts";
 import { sameData } from "./equal.ts";
-import { fold, isKeyPart, keyOf, SEPARATOR } from "./key.ts";
+import { fold, isKeyPart, keyOf, under } from "./key.ts";
 import { collect, createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 import type { Transaction } from "./transaction.ts";
@@ -19,7 +19,7 @@ export class CoordinateTable {
 
   /** The coordinates of a node, by segment. */
   ofNode(node: string): NodeCoordinate[] {
-    return collect(this.records, fold(node) + SEPARATOR);
+    return collect(this.records, under(fold(node)));
   }
 }
 

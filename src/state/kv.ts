@@ -4,7 +4,8 @@
 import type { KVEntry, Uint64 } from "../types/records.ts";
 import type { Refusal } from "./command.ts";
 import { sameBytes } from "./equal.ts";
-import { fold, prefixEnd, SEPARATOR } from "./key.ts";
+import { GroupIndex } from "./group-index.ts";
+import { fold, prefixEnd } from "./key.ts";
 import { createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 import type { Read } from "./read.ts";
@@ -18,8 +19,7 @@ export class KVTable {
   readonly entries: OrderedMap<KVEntry> = createOrderedMap<KVEntry>((entry) => entry.ModifyIndex);
   readonly tombstones: OrderedMap<number> = createOrderedMap<number>((index) => index);
   readonly queue: ReapQueue = new ReapQueue();
-  /** Session and key, joined. */
-  #bySession: OrderedMap<string> = createOrderedMap<string>();
+  readonly #bySession: GroupIndex<string> = new GroupIndex();
   readonly #floor: Floor;
 
   constructor(floor: Floor) {
@@ -31,8 +31,8 @@ export class KVTable {
     if (after === null) this.entries.delete(key);
     else this.entries.set(key, after);
     if (before?.Session === after?.Session) return;
-    if (before?.Session !== undefined) this.#bySession.delete(before.Session + SEPARATOR + key);
-    if (after?.Session !== undefined) this.#bySession.set(after.Session + SEPARATOR + key, key);
+    if (before?.Session !== undefined) this.#bySession.delete(before.Session, key);
+    if (after?.Session !== undefined) this.#bySession.set(after.Session, key, key);
   }
 
   /** Keeps the tombstones right, once a change of the key at `index` is final. */
@@ -58,14 +58,9 @@ export class KVTable {
     return count;
   }
 
-  /** The keys that a session holds, in order. */
-  heldBy(session: string): string[] {
-    const keys: string[] = [];
-    const prefix = session + SEPARATOR;
-    this.#bySession.visit(prefix, prefixEnd(prefix), (key) => {
-      keys.push(key);
-    });
-    return keys;
+  /** The keys that a session holds, in order: the table's own list. */
+  heldBy(session: string): readonly string[] {
+    return this.#bySession.list(session);
   }
 
   /** The entry's ModifyIndex; of a missing key the index of its deletion, or the floor. */

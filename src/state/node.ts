@@ -1,7 +1,8 @@
 // The table of nodes, by name, by ID and by address.
 
 import type { Node } from "../types/records.ts";
-import { fold, keyOf, prefixEnd, SEPARATOR } from "./key.ts";
+import { GroupIndex } from "./group-index.ts";
+import { fold, prefixEnd } from "./key.ts";
 import { createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 
@@ -11,14 +12,13 @@ const ID_PREFIX = /^[0-9a-f-]{2,36}$/i;
 /** Nodes; the key is the folded name. */
 export class NodeTable {
   readonly records: OrderedMap<Node> = createOrderedMap<Node>();
-  #byId: OrderedMap<Node> = createOrderedMap<Node>();
-  /** Address and node. */
-  #byAddress: OrderedMap<Node> = createOrderedMap<Node>();
+  readonly #byId: OrderedMap<Node> = createOrderedMap<Node>();
+  readonly #byAddress: GroupIndex<Node> = new GroupIndex();
 
   write(key: string, before: Node | null, after: Node | null): void {
     if (before !== null) {
       if (before.ID !== "") this.#byId.delete(fold(before.ID));
-      this.#byAddress.delete(keyOf(before.Address, before.Node));
+      this.#byAddress.delete(fold(before.Address), key);
     }
     if (after === null) {
       this.records.delete(key);
@@ -26,7 +26,7 @@ export class NodeTable {
     }
     this.records.set(key, after);
     if (after.ID !== "") this.#byId.set(fold(after.ID), after);
-    this.#byAddress.set(keyOf(after.Address, after.Node), after);
+    this.#byAddress.set(fold(after.Address), key, after);
   }
 
   get(name: string): Node | undefined {
@@ -53,13 +53,7 @@ export class NodeTable {
 
   /** The first node, by name, that has the address. */
   byAddress(address: string): Node | undefined {
-    const prefix = fold(address) + SEPARATOR;
-    let found: Node | undefined;
-    this.#byAddress.visit(prefix, prefixEnd(prefix), (node) => {
-      found = node;
-      return false;
-    });
-    return found;
+    return this.#byAddress.list(fold(address))[0];
   }
 }
 

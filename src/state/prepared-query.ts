@@ -4,8 +4,9 @@
 import type { PreparedQuery } from "../types/records.ts";
 import type { Refusal, Unindexed } from "./command.ts";
 import { sameRecord } from "./equal.ts";
-import { fold, isKeyPart, SEPARATOR } from "./key.ts";
-import { collect, createOrderedMap } from "./ordered-map.ts";
+import { GroupIndex } from "./group-index.ts";
+import { fold, isKeyPart } from "./key.ts";
+import { createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -21,15 +22,14 @@ export class QueryTable {
   readonly #byName: Map<string, PreparedQuery> = new Map();
   /** Templates by folded prefix; one may have the empty prefix. */
   readonly #templates: Map<string, PreparedQuery> = new Map();
-  /** Session and ID. */
-  readonly #bySession: OrderedMap<PreparedQuery> = createOrderedMap<PreparedQuery>();
+  readonly #bySession: GroupIndex<PreparedQuery> = new GroupIndex();
 
   write(key: string, before: PreparedQuery | null, after: PreparedQuery | null): void {
     if (before !== null) {
       const name = fold(before.Name);
       if (name !== "") this.#byName.delete(name);
       if (isTemplate(before)) this.#templates.delete(name);
-      if (before.Session !== "") this.#bySession.delete(fold(before.Session) + SEPARATOR + key);
+      if (before.Session !== "") this.#bySession.delete(fold(before.Session), key);
     }
     if (after === null) {
       this.records.delete(key);
@@ -39,7 +39,7 @@ export class QueryTable {
     const name = fold(after.Name);
     if (name !== "") this.#byName.set(name, after);
     if (isTemplate(after)) this.#templates.set(name, after);
-    if (after.Session !== "") this.#bySession.set(fold(after.Session) + SEPARATOR + key, after);
+    if (after.Session !== "") this.#bySession.set(fold(after.Session), key, after);
   }
 
   get(id: string): PreparedQuery | undefined {
@@ -66,8 +66,8 @@ export class QueryTable {
   }
 
   /** The queries that end with a session. */
-  boundTo(session: string): PreparedQuery[] {
-    return collect(this.#bySession, fold(session) + SEPARATOR);
+  boundTo(session: string): readonly PreparedQuery[] {
+    return this.#bySession.list(fold(session));
   }
 }
 

@@ -3,8 +3,9 @@
 
 import type { NodeService } from "../types/records.ts";
 import type { ServiceName } from "./change.ts";
-import { fold, keyOf, SEPARATOR } from "./key.ts";
-import { collect, createOrderedMap, hasPrefix } from "./ordered-map.ts";
+import { GroupIndex } from "./group-index.ts";
+import { fold, keyOf } from "./key.ts";
+import { createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 import { connectTarget } from "./topic.ts";
 
@@ -14,23 +15,22 @@ interface TagCounts {
   sorted: readonly string[] | null;
 }
 
-/** Instances; the key is node and service ID. */
+/** Instances; the key is node and service ID. The lists given are the table's own: copy what is kept. */
 export class ServiceTable {
   readonly records: OrderedMap<NodeService> = createOrderedMap<NodeService>();
   /** The derived table `service-names`, by folded name. */
   readonly names: OrderedMap<ServiceName> = createOrderedMap<ServiceName>();
-  /** Name, node and ID. */
-  readonly #byName: OrderedMap<NodeService> = createOrderedMap<NodeService>();
-  /** Connect target, node and ID. */
-  readonly #byTarget: OrderedMap<NodeService> = createOrderedMap<NodeService>();
-  /** Address, node and ID, of those that have an address. */
-  readonly #byAddress: OrderedMap<NodeService> = createOrderedMap<NodeService>();
+  readonly #byNode: GroupIndex<NodeService> = new GroupIndex();
+  readonly #byName: GroupIndex<NodeService> = new GroupIndex();
+  readonly #byTarget: GroupIndex<NodeService> = new GroupIndex();
+  /** Of those that have an address of their own. */
+  readonly #byAddress: GroupIndex<NodeService> = new GroupIndex();
   readonly #tags: Map<string, TagCounts> = new Map();
   readonly #kinds: Map<string, number> = new Map();
   #billable = 0;
 
   write(key: string, before: NodeService | null, after: NodeService | null): void {
-    if (before !== null) this.#unindex(key, before);
+    if (before !== null) this.#unindex(key, before, after);
     if (after === null) this.records.delete(key);
     else {
       this.records.set(key, after);
@@ -39,18 +39,21 @@ export class ServiceTable {
   }
 
   #index(key: string, service: NodeService): void {
-    this.#byName.set(fold(service.Service) + SEPARATOR + key, service);
+    this.#byNode.set(fold(service.Node), key, service);
+    this.#byName.set(fold(service.Service), key, service);
     const target = connectTarget(service);
-    if (target !== null) this.#byTarget.set(fold(target) + SEPARATOR + key, service);
-    if (service.Address !== "") this.#byAddress.set(fold(service.Address) + SEPARATOR + key, service);
+    if (target !== null) this.#byTarget.set(fold(target), key, service);
+    if (service.Address !== "") this.#byAddress.set(fold(service.Address), key, service);
     this.#count(service, 1);
   }
 
-  #unindex(key: string, service: NodeService): void {
-    this.#byName.delete(fold(service.Service) + SEPARATOR + key);
+  /** Takes out of the indexes what `after` will not put in its place. */
+  #unindex(key: string, service: NodeService, after: NodeService | null): void {
+    if (after === null) this.#byNode.delete(fold(service.Node), key);
+    if (after === null || after.Service !== service.Service) this.#byName.delete(fold(service.Service), key);
     const target = connectTarget(service);
-    if (target !== null) this.#byTarget.delete(fold(target) + SEPARATOR + key);
-    if (service.Address !== "") this.#byAddress.delete(fold(service.Address) + SEPARATOR + key);
+    if (target !== null) this.#byTarget.delete(fold(target), key);
+    if (service.Address !== "") this.#byAddress.delete(fold(service.Address), key);
     this.#count(service, -1);
   }
 
@@ -58,6 +61,7 @@ export class ServiceTable {
     if (service.Kind !== "") add(this.#kinds, service.Kind, by);
     if (service.Connect["Native"] === true) add(this.#kinds, "connect-native", by);
     if (isBillable(service)) this.#billable += by;
+    if (service.Tags.length === 0) return;
     const name = fold(service.Service);
     let tags = this.#tags.get(name);
     if (tags === undefined) this.#tags.set(name, (tags = { counts: new Map(), sorted: null }));
@@ -67,7 +71,8 @@ export class ServiceTable {
 
   /** What `service-names` should say of a folded name, by its instances now; null when it has none. */
   deriveName(name: string): ServiceName | null {
-    const first = this.firstNamed(name);
+    // The first instance's spelling is the one that lists show.
+    const first = this.#byName.list(name)[0];
     if (first === undefined) return null;
     const tags = this.#tags.get(name);
     if (tags === undefined) return { Name: first.Service, Tags: [] };
@@ -92,42 +97,33 @@ export class ServiceTable {
     return this.records.get(keyOf(node, id));
   }
 
-  /** The first instance of a folded name: its spelling is the one that lists show. */
-  firstNamed(name: string): NodeService | undefined {
-    const found = this.#byName.first(name + SEPARATOR);
-    return found !== undefined && found[0].startsWith(name + SEPARATOR) ? found[1] : undefined;
-  }
-
-  /** True when an instance connects to the folded name. */
-  hasTarget(name: string): boolean {
-    return hasPrefix(this.#byTarget, name + SEPARATOR);
-  }
-
   /** The instances on a node, by ID. */
-  onNode(node: string): NodeService[] {
-    return collect(this.records, fold(node) + SEPARATOR);
+  onNode(node: string): readonly NodeService[] {
+    return this.#byNode.list(fold(node));
   }
 
   /** The instances of a service, by node and ID. */
-  named(name: string): NodeService[] {
-    return collect(this.#byName, fold(name) + SEPARATOR);
+  named(name: string): readonly NodeService[] {
+    return this.#byName.list(fold(name));
   }
 
   /** The instances that connect to a service, by node and ID. */
-  targeting(name: string): NodeService[] {
-    return collect(this.#byTarget, fold(name) + SEPARATOR);
+  targeting(name: string): readonly NodeService[] {
+    return this.#byTarget.list(fold(name));
   }
 
   /** All instances, by name, node and ID. */
   all(): NodeService[] {
-    return collect(this.#byName, "");
+    const all: NodeService[] = [];
+    this.names.visit(null, null, (_, name) => {
+      for (const service of this.#byName.list(name)) all.push(service);
+    });
+    return all;
   }
 
   /** The first instance, by node and ID, that has the address. */
   byAddress(address: string): NodeService | undefined {
-    const prefix = fold(address) + SEPARATOR;
-    const found = this.#byAddress.first(prefix);
-    return found !== undefined && found[0].startsWith(prefix) ? found[1] : undefined;
+    return this.#byAddress.list(fold(address))[0];
   }
 
   /** Instances by kind, and `connect-native`. */

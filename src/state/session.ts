@@ -6,33 +6,33 @@ import type { HealthCheck, Session } from "../types/records.ts";
 import { writeCheck } from "./check.ts";
 import type { Refusal, Unindexed } from "./command.ts";
 import { sameRecord } from "./equal.ts";
-import { fold, isKeyPart, keyOf, SEPARATOR } from "./key.ts";
+import { GroupIndex } from "./group-index.ts";
+import { fold, isKeyPart, keyOf } from "./key.ts";
 import { kvDelete, kvRelease } from "./kv.ts";
-import { collect, createOrderedMap, hasPrefix } from "./ordered-map.ts";
+import { createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 import { queryRemove } from "./prepared-query.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** Sessions; the key is the ID. */
+/** Sessions; the key is the ID. The lists given are the table's own: copy what is kept. */
 export class SessionTable {
   readonly records: OrderedMap<Session> = createOrderedMap<Session>();
-  /** Node and ID. */
-  readonly #byNode: OrderedMap<Session> = createOrderedMap<Session>();
-  /** Node, check ID and session ID. */
-  readonly #byCheck: OrderedMap<string> = createOrderedMap<string>();
+  readonly #byNode: GroupIndex<Session> = new GroupIndex();
+  /** By node and check ID, which sessions a check carries. */
+  readonly #byCheck: GroupIndex<string> = new GroupIndex();
 
   write(key: string, before: Session | null, after: Session | null): void {
     if (before !== null) {
-      this.#byNode.delete(keyOf(before.Node, before.ID));
-      for (const check of checkIds(before)) this.#byCheck.delete(keyOf(before.Node, check, before.ID));
+      this.#byNode.delete(fold(before.Node), key);
+      for (const check of checkIds(before)) this.#byCheck.delete(keyOf(before.Node, check), key);
     }
     if (after === null) {
       this.records.delete(key);
       return;
     }
     this.records.set(key, after);
-    this.#byNode.set(keyOf(after.Node, after.ID), after);
-    for (const check of checkIds(after)) this.#byCheck.set(keyOf(after.Node, check, after.ID), after.ID);
+    this.#byNode.set(fold(after.Node), key, after);
+    for (const check of checkIds(after)) this.#byCheck.set(keyOf(after.Node, check), key, after.ID);
   }
 
   get(id: string): Session | undefined {
@@ -40,18 +40,13 @@ export class SessionTable {
   }
 
   /** The sessions of a node, by ID. */
-  onNode(node: string): Session[] {
-    return collect(this.#byNode, fold(node) + SEPARATOR);
-  }
-
-  /** True when the folded node has a session. */
-  hasNode(node: string): boolean {
-    return hasPrefix(this.#byNode, node + SEPARATOR);
+  onNode(node: string): readonly Session[] {
+    return this.#byNode.list(fold(node));
   }
 
   /** The IDs of the sessions that a check carries. */
-  boundTo(node: string, checkId: string): string[] {
-    return collect(this.#byCheck, keyOf(node, checkId) + SEPARATOR);
+  boundTo(node: string, checkId: string): readonly string[] {
+    return this.#byCheck.list(keyOf(node, checkId));
   }
 }
 
@@ -119,18 +114,18 @@ export function endSessions(tx: Transaction): void {
 
 function end(tx: Transaction, session: Session): void {
   tx.write({ table: "sessions", key: fold(session.ID), before: session, after: null });
-  for (const key of tx.tables.kv.heldBy(session.ID)) {
+  for (const key of tx.tables.kv.heldBy(session.ID).slice()) {
     if (session.Behavior === "delete") kvDelete(tx, key);
     else kvRelease(tx, key);
   }
-  for (const query of tx.tables.queries.boundTo(session.ID)) queryRemove(tx, query);
+  for (const query of tx.tables.queries.boundTo(session.ID).slice()) queryRemove(tx, query);
   const heir = tx.tables.sessions.onNode(session.Node).find((other) => other.Name === session.Name);
   turnSessionChecks(tx, session, heir ?? null);
 }
 
 /** Turns the node's checks of type "session" that name this session: passing with `holder`, else critical. */
 function turnSessionChecks(tx: Transaction, session: Session, holder: Session | null): void {
-  for (const check of tx.tables.checks.onNode(session.Node)) {
+  for (const check of tx.tables.checks.onNode(session.Node).slice()) {
     if (check.Type !== "session" || check.Definition["SessionName"] !== session.Name) continue;
     const after: HealthCheck = {
       ...check,

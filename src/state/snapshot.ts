@@ -13,7 +13,7 @@ import type {
   Session,
 } from "../types/records.ts";
 import type { IndexTable } from "./index-table.ts";
-import { fold, keyOf, SEPARATOR } from "./key.ts";
+import { configKey, fold, keyOf } from "./key.ts";
 import type { OrderedMapSnapshot } from "./ordered-map.ts";
 import type { Tables } from "./tables.ts";
 
@@ -155,7 +155,7 @@ export class SnapshotLoader {
         break;
       case "config": {
         const after = record.record;
-        tables.write({ table: "config", key: after.Kind + SEPARATOR + fold(after.Name), before: null, after });
+        tables.write({ table: "config", key: configKey(after.Kind, after.Name), before: null, after });
         break;
       }
       case "coordinates": {

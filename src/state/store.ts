@@ -153,7 +153,7 @@ export class StateStore {
   /** The node that `node` finds, with its services. */
   nodeServices(nameOrId: string): Read<NodeServices | null> {
     const { node, topics } = findNode(this.#tables, nameOrId);
-    const value = node === null ? null : { Node: node, Services: this.#tables.services.onNode(node.Node) };
+    const value = node === null ? null : { Node: node, Services: this.#tables.services.onNode(node.Node).slice() };
     return this.#read(value, ...topics);
   }
   /** Service names in order, each with its sorted tags. */
@@ -194,11 +194,11 @@ export class StateStore {
 
   /** All checks on a node, its services' too, by check ID. */
   nodeChecks(node: string): Read<readonly HealthCheck[]> {
-    return this.#read(this.#tables.checks.onNode(node), nodeChecksTopic(node));
+    return this.#read(this.#tables.checks.onNode(node).slice(), nodeChecksTopic(node));
   }
   /** The checks of a service's instances, by node and check ID; not their nodes' own. */
   serviceChecks(name: string): Read<readonly HealthCheck[]> {
-    return this.#read(this.#tables.checks.ofService(name), serviceTopic(name));
+    return this.#read(this.#tables.checks.ofService(name).slice(), serviceTopic(name));
   }
   /** By node and check ID; `state` is a status, or "any". */
   checksInState(state: string): Read<readonly HealthCheck[]> {
@@ -228,7 +228,7 @@ export class StateStore {
   }
   /** By ID. */
   nodeSessions(node: string): Read<readonly Session[]> {
-    return this.#read(this.#tables.sessions.onNode(node), nodeSessionsTopic(node));
+    return this.#read(this.#tables.sessions.onNode(node).slice(), nodeSessionsTopic(node));
   }
 
   // Prepared queries.

@@ -1,7 +1,6 @@
 // Whether what a topic names exists: if not, its index is a tombstone and may be reaped.
 
-import { hasPrefix } from "./ordered-map.ts";
-import { SEPARATOR } from "./key.ts";
+import { configKey } from "./key.ts";
 import type { Tables } from "./tables.ts";
 
 const STANDING_STATES: ReadonlySet<string> = new Set(["passing", "warning", "critical"]);
@@ -15,13 +14,13 @@ export function topicExists(tables: Tables, topic: string): boolean {
     case "node":
       return tables.nodes.records.has(name);
     case "node-checks":
-      return hasPrefix(tables.checks.records, name + SEPARATOR);
+      return tables.checks.onNode(name).length > 0;
     case "node-sessions":
-      return tables.sessions.hasNode(name);
+      return tables.sessions.onNode(name).length > 0;
     case "service":
-      return tables.services.firstNamed(name) !== undefined || tables.checks.hasService(name);
+      return tables.services.named(name).length > 0 || tables.checks.ofService(name).length > 0;
     case "connect":
-      return tables.services.hasTarget(name);
+      return tables.services.targeting(name).length > 0;
     case "check-state":
       return STANDING_STATES.has(name) || tables.checks.hasStatus(name);
     case "session":
@@ -32,10 +31,10 @@ export function topicExists(tables: Tables, topic: string): boolean {
       return tables.config.kinds.has(name);
     case "config-entry": {
       const slash = name.indexOf("/");
-      return tables.config.records.has(name.slice(0, slash) + SEPARATOR + name.slice(slash + 1));
+      return tables.config.records.has(configKey(name.slice(0, slash), name.slice(slash + 1)));
     }
     case "coordinate":
-      return hasPrefix(tables.coordinates.records, name + SEPARATOR);
+      return tables.coordinates.ofNode(name).length > 0;
     default:
       return true;
   }

@@ -93,6 +93,10 @@ test("registrations that are refused: say Consul's text and change nothing", () 
       register("n", { checks: [check("\u0000")] }),
       'failed inserting check on node "n": Invalid check: a name must not contain a NUL character',
     ],
+    [
+      register("n", { service: service("", { ID: "x" }) }),
+      "failed inserting service: Must provide service name (Service.Service) when service ID is provided",
+    ],
     [register("n", { checks: [check("")] }), 'failed inserting check on node "n": Must provide check ID or name'],
   ];
   for (const [command, message] of table) assert.equal(log.refusal(command), message);
@@ -284,6 +288,26 @@ test("names that differ in case: are one, and those with other letters are not f
   assert.equal(log.store.nodeChecks("NODE").value.length, 1);
   log.value(register("ÄB"));
   assert.equal(log.store.node("äb").value, null);
+});
+
+test("names with a NUL: are found nowhere, whatever they begin with", () => {
+  const log = new Log();
+  log.value(
+    register("n", {
+      service: service("web", { ID: "w", Address: "10.1.1.1" }),
+      checks: [check("c", { ServiceID: "w" })],
+    }),
+  );
+  const { store } = log;
+  const found = [
+    store.serviceNodes("web\u0000n").value,
+    store.serviceChecks("web\u0000n").value,
+    store.checksInState("passing\u0000n").value,
+    store.nodeChecks("n\u0000c").value,
+    store.nodeSessions("n\u0000").value,
+    [store.node("n\u0000").value, store.serviceByAddress("10.1.1.1\u0000n").value].filter((value) => value !== null),
+  ];
+  assert.deepEqual(found, [[], [], [], [], [], []]);
 });
 
 test("what a service does not show: does not wake those who wait for it", () => {

@@ -6,7 +6,8 @@ import { fold, isKeyPart, keyOf, prefixEnd } from "../../src/state/key.ts";
 test("fold: lowers A to Z and no other letter", () => {
   assert.equal(fold("AbZ-é-É-İ"), "abz-é-É-İ");
   assert.equal(fold("abc"), "abc");
-  assert.equal(keyOf("A", "", "b"), "a\u0000\u0000b");
+  assert.equal(keyOf("A", "b"), "a\u0000b");
+  assert.equal(fold("a\u0000B"), "\u0000a\u0000b", "a name with NUL begins as no key does");
   assert.deepEqual([isKeyPart("a b"), isKeyPart("a\u0000")], [true, false]);
 });
 

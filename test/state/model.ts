@@ -42,6 +42,11 @@ function same(a: object, b: object): boolean {
   return bare(a) === bare(b);
 }
 
+/** The checks that a session hangs on. */
+function bindings(session: Unindexed<Session>): string[] {
+  return [...(session.Checks ?? []), ...(session.NodeChecks ?? [])];
+}
+
 export class Model {
   state: State = {
     kv: new Map(),
@@ -306,7 +311,7 @@ export class Model {
   /** Ends the sessions that a check carried. */
   #unbind(name: string, id: string): void {
     for (const session of byId(this.state.sessions)) {
-      if (low(session.Node) === low(name) && session.NodeChecks?.some((check) => low(check) === low(id))) {
+      if (low(session.Node) === low(name) && bindings(session).some((check) => low(check) === low(id))) {
         this.#endSession(session.ID);
       }
     }
@@ -322,7 +327,7 @@ export class Model {
       if (same(existing, input)) return input.ID;
       throw new Refused(`Session '${input.ID}' exists already`);
     }
-    for (const id of input.NodeChecks ?? []) {
+    for (const id of bindings(input)) {
       const check = state.checks.get(key(input.Node, id));
       if (check === undefined) throw new Refused(`Missing check '${id}' registration`);
       if (check.Status === "critical" && check.Type !== "session")

@@ -109,6 +109,7 @@ class Generator {
             Behavior: next(2) === 0 ? "release" : "delete",
             LockDelay: next(2) * 1e9,
             NodeChecks: next(2) === 0 ? null : [respelled(next, pick(next, CHECKS))],
+            ...(next(3) === 0 ? { Checks: [respelled(next, pick(next, CHECKS))] } : {}),
           }),
         };
       case 19:

@@ -47,6 +47,26 @@ test("creating a session: needs its node, and checks that are there and not crit
   });
 });
 
+test("checks given in the old way: bind beside NodeChecks, and are kept", () => {
+  const log = new Log();
+  log.value(register("n", { checks: [check("serf"), check("old"), check("bad", { Status: "critical" })] }));
+  const create = (id: string, Checks: string[]): Command => ({
+    type: "session.create",
+    session: session(id, "n", { NodeChecks: ["serf"], Checks }),
+  });
+  assert.equal(log.refusal(create("s", ["nope"])), "Missing check 'nope' registration");
+  assert.equal(log.refusal(create("s", ["serf", "bad"])), "Check 'bad' is in critical state");
+  log.value(create("s", ["serf", "old"]));
+  assert.deepEqual(log.store.session("s").value?.Checks, ["serf", "old"]);
+  log.value(create("t", ["old"]));
+  log.value(register("n", { checks: [check("old", { Status: "critical" })] }));
+  assert.deepEqual(log.store.sessions().value, [], "either list ends a session");
+  log.value(register("n", { checks: [check("old")] }));
+  log.value(create("s", ["old"]));
+  log.value(deregister("n", { checkId: "serf" }));
+  assert.deepEqual(log.store.sessions().value, []);
+});
+
 test("creating a session twice: is one session if it says the same, and a conflict if not", () => {
   const log = new Log();
   log.value(register("n"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SnapshotRecord } from "../../src/state/snapshot.ts";
 import { StateRestorer, StateStore } from "../../src/state/store.ts";
-import { check, kv, Log, query, register, service, session } from "./fixtures.ts";
+import { check, deregister, kv, Log, query, register, service, session } from "./fixtures.ts";
 
 /** A store with something in every table, and things that are gone. */
 function filled(): Log {
@@ -33,6 +33,8 @@ function filled(): Log {
   log.value({ type: "tombstone.reap", index: log.index });
   log.value(kv.set("gone too"));
   log.value(kv.delete("gone too"));
+  log.value(register("gone"));
+  log.value(deregister("gone"));
   log.store.skip(++log.index);
   return log;
 }
@@ -68,8 +70,13 @@ test("a snapshot: has a record of every table, and restores to an equal store th
   assert.deepEqual(restored.services(), store.services());
   assert.deepEqual(restored.tombstones(), store.tombstones());
   assert.deepEqual(restored.kvGet("never").index, store.kvGet("never").index);
-  const command = { type: "session.destroy", id: "s" } as const;
-  assert.deepEqual(restored.apply(index + 1, command), store.apply(index + 1, command));
+  for (const [i, command] of [
+    { type: "session.destroy", id: "s" } as const,
+    { type: "tombstone.reap", index } as const,
+    deregister("n"),
+  ].entries()) {
+    assert.deepEqual(restored.apply(index + 1 + i, command), store.apply(index + 1 + i, command));
+  }
   assert.equal(restored.hash(), store.hash());
 });
 

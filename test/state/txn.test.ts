@@ -189,6 +189,15 @@ test("a transaction with several failures: tells all, each with its place", () =
   });
 });
 
+test("a failed transaction that wrote one key often: leaves what was before the first", () => {
+  const log = filled();
+  const twice = [op.kv("set", "a", { value: "1" }), op.kv("set", "a", { value: "2" }), op.kv("delete", "a")];
+  const anew = [op.kv("set", "x", { value: "1" }), op.kv("delete", "x"), op.kv("set", "x", { value: "2" })];
+  const before = [...log.store.snapshot().records()].slice(1);
+  assert.notEqual(txn(log, ...twice, ...anew, op.kv("get", "none")).Errors, null);
+  assert.deepEqual([...log.store.snapshot().records()].slice(1), before);
+});
+
 test("a session that an operation ends: is gone for the next operation", () => {
   const log = filled();
   const outcome = txn(log, op.node("delete", node("n")), op.kv("lock", "x", { session: "s" }));

@@ -32,6 +32,8 @@ export interface TestAgentOptions {
   /** When virtual time begins, milliseconds since the epoch. */
   startMs?: number;
   seed?: number;
+  /** The agent is expected to end by itself. */
+  mayStop?: boolean;
 }
 
 /** What came back, read whole. */
@@ -61,6 +63,10 @@ export interface TestAgent {
     body?: TestBody,
     headers?: Record<string, string>,
   ): { reply: Promise<TestReply>; gone(): void };
+  /** A request as a runtime would hand it to `running.handle`. */
+  request(method: string, path: string, body?: TestBody, headers?: Record<string, string>): HttpRequest;
+  /** The exit code with which the agent ended by itself; null while it has not. With `mayStop` only: else that throws. */
+  readonly stopped: number | null;
   /** Lets virtual time pass, a timer at a time. */
   advance(ms: number): Promise<void>;
   /** Lets what is under way go on until nothing more happens without time passing. */
@@ -169,11 +175,13 @@ export function testConfig({ settings = {}, flags = ["-dev"], config = {} }: Tes
 /** Starts an agent that leads a datacenter of its own; `stop` it when done. */
 export async function startTestAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
   const platform = new TestPlatform(options);
+  let stopped: number | null = null;
   const running = await createAgent({
     config: testConfig(options),
     platform,
     stopped: (exitCode) => {
-      throw new Error(`the agent stopped by itself with ${exitCode}`);
+      stopped = exitCode;
+      if (options.mayStop !== true) throw new Error(`the agent stopped by itself with ${exitCode}`);
     },
   });
   platform.wake = () => running.wake();
@@ -188,6 +196,10 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
     agent: running.agent,
     platform,
     send,
+    request: (method, path, body, headers = {}) => new TestRequest(method, path, body, headers),
+    get stopped() {
+      return stopped;
+    },
     fetch: (method, path, body, headers) => send(method, path, body, headers).reply,
     advance: (ms) => platform.turnTo(platform.now() + ms),
     settle,
