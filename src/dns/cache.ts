@@ -8,7 +8,7 @@
 import type { Random } from "../util/random.ts";
 import { type Answer, isFresh, keep, varies } from "./answer.ts";
 import { copyOf } from "./copy.ts";
-import { HEADER_BYTES } from "./wire.ts";
+import { HEADER_BYTES } from "./wire-reader.ts";
 
 /** A reply with id 0 and without the bits that echo the question's. */
 export interface Encoded {

@@ -7,7 +7,7 @@ import { FLAG } from "./message.ts";
 import type { ClientSubnet } from "./query.ts";
 import { RCODE, TYPE, type OptRecord, type ResourceRecord } from "./record.ts";
 import type { Transport } from "./source.ts";
-import type { WireWriter } from "./wire.ts";
+import type { WireWriter } from "./wire-writer.ts";
 
 const OPTION_CLIENT_SUBNET = 8;
 /** What a UDP client can take that tells nothing (RFC 1035 §4.2.1). */

@@ -2,7 +2,8 @@
 // query.ts; this one is for what recursors answer, for tests and for anyone who wants to read a message.
 
 import type { Question, ResourceRecord } from "./record.ts";
-import { HEADER_BYTES, WireReader, WireWriter } from "./wire.ts";
+import { HEADER_BYTES, WireReader } from "./wire-reader.ts";
+import { WireWriter } from "./wire-writer.ts";
 
 export interface Message {
   id: number;

@@ -5,7 +5,7 @@ import { copyOf } from "./copy.ts";
 import { FLAG } from "./message.ts";
 import { escapedByte, LABEL_BYTES_MAX, NAME_BYTES_MAX } from "./name.ts";
 import { TYPE } from "./record.ts";
-import { HEADER_BYTES } from "./wire.ts";
+import { HEADER_BYTES } from "./wire-reader.ts";
 
 /** What to do with a packet. `drop`: no answer, as for answers sent to us, which would otherwise start a loop. */
 export type QueryVerdict = "answer" | "drop" | "format-error" | "not-implemented";

@@ -59,13 +59,14 @@ export function parseQuestion(
   const asked = splitName(name);
   const labels = splitName(name.toLowerCase());
   const ownLabels = zoneLabels(labels, zones);
-  if (ownLabels === -1) {
-    const reverse = labels.at(-1) === "arpa" && !(hasRecursors && type === TYPE.DS);
-    if (!reverse) return { lookup: { type: "foreign" }, domain: zones.domain };
+  const toParent = hasRecursors && type === TYPE.DS;
+  // Even a server for the root leaves arpa to itself.
+  if (ownLabels <= 0 && labels.at(-1) === "arpa" && !toParent) {
     return { lookup: { type: "reverse", address: addressFromReverseName(name) }, domain: zones.domain };
   }
+  if (ownLabels === -1) return { lookup: { type: "foreign" }, domain: zones.domain };
   const domain = asked.slice(asked.length - ownLabels).join(".");
-  if (hasRecursors && type === TYPE.DS) return { lookup: { type: "foreign" }, domain };
+  if (toParent) return { lookup: { type: "foreign" }, domain };
   return { lookup: parseOwn(labels.slice(0, labels.length - ownLabels), type, datacenter), domain };
 }
 

@@ -6,7 +6,7 @@ import { hex, utf8 } from "../util/bytes.ts";
 import { parseAddress } from "./address.ts";
 import type { Row } from "./answer.ts";
 import type { DnsConfig } from "./config.ts";
-import { isWireName, LABEL_BYTES_MAX, withoutFinalDot } from "./name.ts";
+import { isWireName, withoutFinalDot } from "./name.ts";
 import { TYPE, type AaaaRecord, type ARecord, type ResourceRecord, type SrvRecord, type TxtRecord } from "./record.ts";
 import type { DnsInstance } from "./source.ts";
 import { type Family, nodeAddress, serviceAddress, servicePort } from "./translation.ts";
@@ -197,9 +197,4 @@ export function srvRow(
 export function srvPlace(instance: DnsInstance, portName: string, wan: boolean): { port: number; host: string } | null {
   const port = servicePort(instance.Service, portName, wan);
   return port === null ? null : { port, host: serviceAddress(instance.Service, "any", wan) };
-}
-
-/** A node's name in NS records must be a plain host label. */
-export function isHostLabel(name: string): boolean {
-  return name.length <= LABEL_BYTES_MAX && /^[A-Za-z0-9-]+$/.test(name);
 }

@@ -9,7 +9,7 @@ import { copyOf } from "./copy.ts";
 import { decodeMessage, encodeMessage, FLAG, type Message } from "./message.ts";
 import { CLASS_IN, RCODE, type ResourceRecord } from "./record.ts";
 import type { DnsSource, Transport } from "./source.ts";
-import { HEADER_BYTES } from "./wire.ts";
+import { HEADER_BYTES } from "./wire-reader.ts";
 
 export interface RecursorContext {
   source: DnsSource;

@@ -7,6 +7,7 @@ import { formatAddress, parseAddress } from "./address.ts";
 import { type Answer, arrange, emptyAnswer, type Row, shuffled } from "./answer.ts";
 import { type DnsConfig, serviceTtlSeconds } from "./config.ts";
 import { isWireName, withoutFinalDot } from "./name.ts";
+import type { ClientSubnet } from "./query.ts";
 import { type Lookup, parseQuestion, type ParsedQuestion, type Zones } from "./question.ts";
 import { RCODE, TYPE, type NameRecord, type ResourceRecord, type SoaRecord } from "./record.ts";
 import {
@@ -15,7 +16,6 @@ import {
   type Asked,
   dotted,
   healthy,
-  isHostLabel,
   metaRecords,
   nodeName,
   placeOf,
@@ -25,11 +25,11 @@ import {
 import { askRecursors } from "./recursor.ts";
 import { type DnsInstance, type DnsSource, type InstancesLookup, type Result } from "./source.ts";
 import { drive, type Steps, wait } from "./steps.ts";
+import { type Nameservers, nameserverRecords, soaRecord } from "./zone.ts";
 import { familyOf, nodeAddress } from "./translation.ts";
 
 /** The service under which the servers themselves are registered. */
 const SERVERS = "consul";
-const NAMESERVERS_MAX = 3;
 /** CNAMEs that lead on within the catalog are followed this far. */
 const CHASE_DEPTH = 3;
 /** Records added for one host name when the client did not tell its size by EDNS. */
@@ -336,53 +336,22 @@ class Resolution {
   }
 
   /** Up to three healthy servers by chance, with their addresses. An answer by chance is not kept. */
-  *#servers(): Steps<{ records: ResourceRecord[]; glue: ResourceRecord[] }> {
+  *#servers(): Steps<Nameservers> {
     const { datacenter, config, random } = this.#context;
     const lookup = { kind: "service" as const, service: SERVERS, tag: "", datacenter, peer: "" };
-    const records: ResourceRecord[] = [];
-    const glue: ResourceRecord[] = [];
     this.#fresh = null;
     let instances: readonly DnsInstance[];
     try {
       instances = yield* this.#instances(lookup);
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
-      return { records, glue };
+      return { records: [], glue: [] };
     }
-    const ttl = config.nodeTtlSeconds;
-    for (const { Node } of shuffled(instances, random)) {
-      if (records.length === NAMESERVERS_MAX) break;
-      if (!isHostLabel(Node.Node)) continue;
-      const target = dotted(`${Node.Node}.node.${Node.Datacenter}`, this.#domain).toLowerCase();
-      if (!isWireName(target)) continue;
-      records.push({ type: "NS", name: this.#domain, ttl, target });
-      const wan = config.translateWanAddresses && Node.Datacenter !== datacenter;
-      const ip = parseAddress(nodeAddress(Node, "any", wan));
-      const record = ip && addressRecord(target, TYPE.ANY, ip, ttl);
-      if (record !== null) glue.push(record);
-    }
-    return { records, glue };
+    return nameserverRecords(shuffled(instances, random), this.#domain, datacenter, config);
   }
 
-  /** The start of authority; its serial is the time, written when the answer goes out. */
   #soa(): SoaRecord {
-    const { zones, config } = this.#context;
-    const isAlt = zones.altDomain !== "" && this.#domain.toLowerCase() === zones.altDomain;
-    const name = isAlt ? zones.altDomain : zones.domain;
-    const { refreshSeconds, retrySeconds, expireSeconds, minimumTtlSeconds } = config.soa;
-    return {
-      type: "SOA",
-      name,
-      // Not above the minimum, or the negative answer would live longer than it may.
-      ttl: minimumTtlSeconds,
-      mname: dotted("ns", name),
-      rname: dotted("hostmaster", name),
-      serial: 0,
-      refresh: refreshSeconds,
-      retry: retrySeconds,
-      expire: expireSeconds,
-      minimum: minimumTtlSeconds,
-    };
+    return soaRecord(this.#context.zones, this.#context.config, this.#domain);
   }
 
   /** Follows several names at the same time. */
@@ -434,9 +403,12 @@ function* done<T>(value: T): Steps<T> {
   return value;
 }
 
-/** The text of the address in a client subnet: its bytes, with zeros for those left out. "" for no family. */
-export function subnetAddress(family: number, address: Uint8Array): string {
-  if (family !== 1 && family !== 2) return "";
+/**
+ * The text of the address in a client subnet: its bytes, with zeros for those left out. "" when it tells nothing, which
+ * is how a client asks that its address be not used (RFC 7871 §7.1.2).
+ */
+export function subnetAddress({ family, sourceBits, address }: ClientSubnet): string {
+  if (sourceBits === 0) return "";
   const whole = new Uint8Array(family === 1 ? 4 : 16);
   whole.set(address);
   return formatAddress(whole);

@@ -16,7 +16,8 @@ import { forward } from "./recursor.ts";
 import { resolve, type ResolveContext, subnetAddress } from "./resolve.ts";
 import type { Awaitable, DnsSource, Transport } from "./source.ts";
 import { drive } from "./steps.ts";
-import { HEADER_BYTES, WireWriter } from "./wire.ts";
+import { HEADER_BYTES } from "./wire-reader.ts";
+import { WireWriter } from "./wire-writer.ts";
 
 export interface DnsServiceOptions {
   config: DnsConfig;
@@ -144,10 +145,7 @@ export class DnsService {
     const parsed = parseQuestion(query.name, query.type, this.#zones, context.datacenter, recurses);
     if (parsed.lookup.type === "foreign") return this.#foreign(query);
     const subnet = query.edns?.subnet ?? null;
-    const client = {
-      from: (subnet && subnetAddress(subnet.family, subnet.address)) || from,
-      edns: query.edns !== null,
-    };
+    const client = { from: subnet === null ? from : subnetAddress(subnet), edns: query.edns !== null };
     const answer = drive(resolve(context, parsed, query.name, query.type, client));
     const reverse = parsed.lookup.type === "reverse";
     if (!(answer instanceof Promise)) return this.#finish(query, answer, reverse);

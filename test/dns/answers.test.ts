@@ -287,6 +287,8 @@ test("a prepared query: its TTL, its order, the address it is run for", () => {
   assert.equal(source.queriedFrom, "192.0.2.7");
   ask(service, "A", "near.query.consul", { from: "192.0.2.7", edns: 1232, subnet: "198.51.100.0/24" });
   assert.equal(source.queriedFrom, "198.51.100.0");
+  ask(service, "A", "near.query.consul", { from: "192.0.2.7", edns: 1232, subnet: "0.0.0.0/0" });
+  assert.equal(source.queriedFrom, "");
 });
 
 test("the client subnet comes back, its scope told by how far the answer holds", () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isWireName, labelBytes, splitName, withoutFinalDot } from "../../src/dns/name.ts";
-import { WireReader, WireWriter } from "../../src/dns/wire.ts";
+import { WireReader } from "../../src/dns/wire-reader.ts";
+import { WireWriter } from "../../src/dns/wire-writer.ts";
 
 const label63 = "a".repeat(63);
 

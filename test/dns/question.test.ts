@@ -130,6 +130,12 @@ test("of two domains where one ends with the other, the longer one takes the nam
   assert.equal(parseQuestion("db.service.consul", TYPE.A, nested, "dc1", false).domain, "consul");
 });
 
+test("a server for the root has every name but those under arpa", () => {
+  const root = zones(".");
+  assert.deepEqual(parseQuestion("db.service", TYPE.A, root, "dc1", false), { lookup: service("db"), domain: "" });
+  assert.equal(parseQuestion("1.0.0.10.in-addr.arpa", TYPE.PTR, root, "dc1", false).lookup.type, "reverse");
+});
+
 test("dots inside a label are no separators", () => {
   assert.deepEqual(lookup("db\\.service.consul"), invalid);
 });
