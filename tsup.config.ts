@@ -1,5 +1,5 @@
 // Makes dist/: the library entries with their types, and the `proconsul` command, which needs nothing beside it.
-import { defineConfig, type Options } from "tsup";
+import type { Options } from "tsup";
 
 const shared: Options = {
   format: "esm",
@@ -12,7 +12,7 @@ const shared: Options = {
 };
 
 /** The library: what package.json's `exports` name. Code they share is in chunks, so that a class is one class. */
-export const entries: Record<string, string> = {
+export const libraryEntries: Record<string, string> = {
   index: "src/index.ts",
   client: "src/client/index.ts",
   node: "runtimes/node/index.ts",
@@ -20,7 +20,12 @@ export const entries: Record<string, string> = {
   deno: "runtimes/deno/index.ts",
 };
 
-export default defineConfig([
-  { ...shared, entry: entries, dts: true },
-  { ...shared, entry: { cli: "runtimes/cli.ts" }, noExternal: [/./], dts: false },
-]);
+/** The `proconsul` command, with all that it needs in it. */
+export const commandEntry: Record<string, string> = { cli: "runtimes/cli.ts" };
+
+const builds: Options[] = [
+  { ...shared, entry: libraryEntries, dts: true },
+  { ...shared, entry: commandEntry, noExternal: [/./], dts: false },
+];
+
+export default builds;

@@ -22,6 +22,8 @@ export interface Platform {
   report(event: ReportEvent): void;
   /** Opens a TCP connection and closes it again: TCP checks. Missing where the runtime has no sockets. */
   readonly tcp?: TcpProbe;
+  /** Sends the requests of HTTP checks better than `fetch` can. Missing where `fetch` is all there is. */
+  readonly http?: HttpProbe;
   /** Asks another DNS server: names outside the agent's domain. Missing where the runtime has no UDP. */
   readonly dns?: DnsClient;
   /** Runs a program: script checks, handlers of watches. Missing where the runtime cannot. */
@@ -101,6 +103,31 @@ export interface TcpProbe {
   connect(host: string, port: number, timeoutMs: number): Promise<void>;
 }
 
+/**
+ * HTTP as checks want it. `fetch` drops the Host header on some runtimes, refuses a body with GET and a list of ports, and
+ * cannot be told about TLS; a runtime that can do better gives one of these.
+ */
+export interface HttpProbe {
+  /** Resolves with the head of the answer, the body still to be read; rejects with a readable message. */
+  request(request: HttpProbeRequest): Promise<HttpProbeAnswer>;
+}
+export interface HttpProbeRequest {
+  url: string;
+  method: string;
+  headers: [string, string][];
+  body: string;
+  followRedirects: boolean;
+  tlsServerName: string;
+  tlsSkipVerify: boolean;
+  /** Ends the request, or the reading of the answer. */
+  signal: AbortSignal;
+}
+export interface HttpProbeAnswer {
+  status: number;
+  reason: string;
+  body: ReadableStream<Uint8Array> | null;
+}
+
 export interface DnsClient {
   /** Sends a query to `server` (`address:port`) and gives its answer. Rejects at the timeout. */
   recurse(packet: Uint8Array, transport: "udp" | "tcp", server: string, timeoutMs: number): Promise<Uint8Array>;
@@ -129,6 +156,7 @@ export interface ExecResult {
 
 /** Facts of the machine, read afresh at each call. */
 export interface HostFacts {
+  readonly hostname: string;
   facts(): Record<string, unknown>;
   /** Resident memory and heap, in bytes. */
   memory(): { rss: number; heapUsed: number; heapTotal: number };

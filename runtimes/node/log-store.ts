@@ -16,7 +16,6 @@ import {
   type OpenFile,
   storageError,
   writeAll,
-  writeAllSync,
 } from "./file-system.ts";
 import {
   encodeRecord,
@@ -38,11 +37,6 @@ export interface LogStoreOptions {
   allocateBytes?: number;
   /** Room that entries leave in a file, so that on a full disk terms, votes and compaction still find some. */
   reserveBytes?: number;
-  /**
-   * Where syncs wait: `on-loop` is the fastest with a fast disk, but nothing else runs meanwhile; `off-loop` costs two
-   * hops to another thread. `auto` is on the loop as long as syncs take less than half a millisecond.
-   */
-  sync?: "auto" | "on-loop" | "off-loop";
   /** Told in plain words what `load` repaired after a crash. */
   notice?: (text: string) => void;
 }
@@ -52,11 +46,6 @@ export async function openLogStore(dir: string, options: LogStoreOptions = {}): 
   return new FileLogStore(dir, options);
 }
 
-/** A sync on the loop may take this long on average before syncs go off it, and this short before they come back. */
-const SLOW_SYNC_MS = 0.5;
-const FAST_SYNC_MS = 0.25;
-/** Weight of the newest sync in the average. */
-const SYNC_WEIGHT = 1 / 16;
 /** A record takes no further calls past this size. */
 const GROUP_BYTES = 8 * 1024 * 1024;
 /** A buffer for records is kept up to this size. */
@@ -94,8 +83,7 @@ class FileLogStore implements LogStore {
   #queued: LogState = this.#written;
   #groups: Group[] = [];
   #isArmed = false;
-  /** True while a record is being written, whichever way; what runs off the loop is `#flight`. */
-  #isBusy = false;
+  /** The record that is being written. */
   #flight: Promise<void> | null = null;
   #deleting: Promise<void> | null = null;
 
@@ -109,8 +97,6 @@ class FileLogStore implements LogStore {
   #allocated = 0;
 
   #scratch: Uint8Array<ArrayBuffer> = new Uint8Array(16 * 1024);
-  #isOnLoop: boolean;
-  #syncMs = 0;
 
   constructor(dir: string, options: LogStoreOptions) {
     this.#dir = dir;
@@ -119,10 +105,8 @@ class FileLogStore implements LogStore {
       segmentBytes: options.segmentBytes ?? 16 * 1024 * 1024,
       allocateBytes: options.allocateBytes ?? 1024 * 1024,
       reserveBytes: Math.max(options.reserveBytes ?? 64 * 1024, SPARE_BYTES),
-      sync: options.sync ?? "auto",
       notice: options.notice ?? (() => {}),
     };
-    this.#isOnLoop = this.#options.sync !== "off-loop";
   }
 
   async load(): Promise<LoadedLog> {
@@ -213,8 +197,9 @@ class FileLogStore implements LogStore {
     return group.promise;
   }
 
+  /** Writes what is queued once this turn of the event loop has queued all of its own. */
   #arm(): void {
-    if (this.#isArmed || this.#isBusy) return;
+    if (this.#isArmed || this.#flight !== null) return;
     this.#isArmed = true;
     setImmediate(this.#onImmediate);
   }
@@ -222,73 +207,34 @@ class FileLogStore implements LogStore {
   readonly #onImmediate = (): void => {
     this.#isArmed = false;
     const group = this.#groups[0];
-    if (group === undefined || this.#isBusy || this.#failure !== null) return;
-    const size = recordBytes(group.payloadBytes);
+    if (group === undefined || this.#failure !== null) return;
     group.isClosed = true;
-    this.#isBusy = true;
-    if (this.#isOnLoop && this.#fits(size)) this.#flushOnLoop(group, size);
-    else this.#flight = this.#flushOffLoop(group, size);
+    this.#flight = this.#flush(group);
   };
 
-  /** The record, or its failure, is done with. */
-  #landed(): void {
-    this.#isBusy = false;
-    this.#flight = null;
-    if (this.#groups.length > 0) this.#arm();
-  }
-
-  #fits(size: number): boolean {
-    return this.#end + size + this.#options.reserveBytes <= this.#allocated && !this.#isSegmentFull(size);
-  }
-
-  #isSegmentFull(size: number): boolean {
-    return this.#end + size > this.#options.segmentBytes && this.#end > this.#bodyStart;
-  }
-
-  #flushOnLoop(group: Group, size: number): void {
-    const file = this.#openFile();
-    const started = performance.now();
-    const crc = this.#encode(group, size);
-    try {
-      writeAllSync(file, this.#scratch.subarray(0, size), this.#end);
-    } catch (error) {
-      this.#flight = this.#writeFailed(size, error).finally(() => this.#landed());
-      return;
-    }
-    try {
-      file.datasyncSync();
-      this.#flushed(group, size, crc, performance.now() - started);
-    } catch (error) {
-      this.#fail(`Cannot sync ${this.#path()}`, error);
-    }
-    this.#landed();
-  }
-
-  async #flushOffLoop(group: Group, size: number): Promise<void> {
+  /** Makes one record durable, or refuses it and all that wait, or ends the store. Never rejects. */
+  async #flush(group: Group): Promise<void> {
+    const size = recordBytes(group.payloadBytes);
     let step = `Cannot make room in ${this.#dir}`;
     try {
-      if (this.#isSegmentFull(size)) await this.#roll();
-      if (!(await this.#makeRoom(group, size))) {
+      if (this.#end + size > this.#options.segmentBytes && this.#end > this.#bodyStart) await this.#roll();
+      if (this.#hasRoom(size) || (await this.#makeRoom(group, size))) {
+        const file = this.#openFile();
+        const crc = this.#encode(group, size);
+        step = `Cannot write ${this.#path()}`;
+        if (await this.#write(file, size)) {
+          step = `Cannot sync ${this.#path()}`;
+          await file.datasync();
+          this.#flushed(group, size, crc);
+        }
+      } else {
         this.#refuse(size);
-        return;
       }
-      const file = this.#openFile();
-      const started = performance.now();
-      const crc = this.#encode(group, size);
-      try {
-        await writeAll(file, this.#scratch.subarray(0, size), this.#end);
-      } catch (error) {
-        await this.#writeFailed(size, error);
-        return;
-      }
-      step = `Cannot sync ${this.#path()}`;
-      await file.datasync();
-      this.#flushed(group, size, crc, performance.now() - started);
     } catch (error) {
       this.#fail(step, error);
-    } finally {
-      this.#landed();
     }
+    this.#flight = null;
+    if (this.#groups.length > 0) this.#arm();
   }
 
   #encode(group: Group, size: number): number {
@@ -297,14 +243,13 @@ class FileLogStore implements LogStore {
     return encodeRecord(this.#scratch, group.operations, at);
   }
 
-  #flushed(group: Group, size: number, crc: number, tookMs: number): void {
+  #flushed(group: Group, size: number, crc: number): void {
     this.#end += size;
     this.#chain = crc;
     this.#written = group.state;
     this.#groups.shift();
     if (group.hasEntries) this.#refusal = null;
     if (this.#scratch.length > SCRATCH_BYTES_MAX) this.#scratch = new Uint8Array(16 * 1024);
-    if (this.#options.sync === "auto") this.#judgeSync(tookMs);
     if (group.hasReset) for (const segment of this.#segments) segment.lastIndex = 0;
     const active = this.#segments.at(-1) as SegmentFile;
     active.lastIndex = Math.max(active.lastIndex, group.lastIndex);
@@ -312,20 +257,17 @@ class FileLogStore implements LogStore {
     if (this.#segments.length > 1) this.#deleteSegments();
   }
 
-  #judgeSync(tookMs: number): void {
-    this.#syncMs += (tookMs - this.#syncMs) * SYNC_WEIGHT;
-    if (this.#syncMs > SLOW_SYNC_MS) this.#isOnLoop = false;
-    else if (this.#syncMs < FAST_SYNC_MS) this.#isOnLoop = true;
+  #hasRoom(size: number): boolean {
+    return this.#end + size + this.#options.reserveBytes <= this.#allocated;
   }
 
   /**
-   * Sees that the record fits into the file's zeros, durable ones, with the reserve behind it; false when the disk is
+   * Makes the file longer, by durable zeros, so that the record fits with the reserve behind it; false when the disk is
    * full. What may not be refused lightly, a vote or a compaction, then takes from the reserve.
    */
   async #makeRoom(group: Group, size: number): Promise<boolean> {
     const { reserveBytes, allocateBytes } = this.#options;
-    const wanted = this.#end + size + Math.max(reserveBytes, SPARE_BYTES);
-    if (wanted <= this.#allocated) return true;
+    const wanted = this.#end + size + reserveBytes;
     const file = this.#openFile();
     const grown = this.#allocated + Math.ceil((wanted - this.#allocated) / allocateBytes) * allocateBytes;
     try {
@@ -366,21 +308,18 @@ class FileLogStore implements LogStore {
     this.#allocated = made.allocated;
   }
 
-  /** After a failed write: a full disk is undone, everything else ends the store. */
-  async #writeFailed(size: number, cause: unknown): Promise<void> {
-    if (!isDiskFull(cause)) {
-      this.#fail(`Cannot write ${this.#path()}`, cause);
-      return;
-    }
+  /** Writes the record. On a full disk it undoes what was written of it, refuses it, and returns false. */
+  async #write(file: OpenFile, size: number): Promise<boolean> {
     try {
-      const file = this.#openFile();
-      await writeZeros((zeros, position) => writeAll(file, zeros, position), this.#end, this.#end + size);
-      await file.datasync();
+      await writeAll(file, this.#scratch.subarray(0, size), this.#end);
+      return true;
     } catch (error) {
-      this.#fail(`Cannot undo a write to ${this.#path()} that the full disk cut off`, error);
-      return;
+      if (!isDiskFull(error)) throw error;
     }
+    await writeZeros((zeros, position) => writeAll(file, zeros, position), this.#end, this.#end + size);
+    await file.datasync();
     this.#refuse(size);
+    return false;
   }
 
   #refuse(size: number): void {

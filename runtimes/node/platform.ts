@@ -2,7 +2,8 @@
 import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { arch, cpus, freemem, hostname, loadavg, platform as osPlatform, release, totalmem, uptime } from "node:os";
-import type { Blobs, DnsClient, Exec, ExecOptions, ExecResult, HostFacts, LogStore, Peers, Platform, ReportEvent, TcpProbe } from "../../src/platform.ts";
+import type { Blobs, DnsClient, Exec, ExecOptions, ExecResult, HostFacts, HttpProbe, LogStore, Peers, Platform, ReportEvent, TcpProbe } from "../../src/platform.ts";
+import { httpProbe } from "./http-probe.ts";
 import { recurse } from "./dns.ts";
 import { OperationalError } from "../../src/types/error.ts";
 
@@ -22,10 +23,11 @@ export class NodePlatform implements Platform {
   readonly blobs: Blobs;
   readonly report: (event: ReportEvent) => void;
   readonly peers: Peers = new HttpPeers();
+  readonly http: HttpProbe = httpProbe;
   readonly tcp: TcpProbe = { connect: connectTcp };
   readonly dns: DnsClient = { recurse };
   readonly exec: Exec = { run: runProgram };
-  readonly host: HostFacts = { facts: hostFacts, memory: () => process.memoryUsage() };
+  readonly host: HostFacts = { hostname: hostname(), facts: hostFacts, memory: () => process.memoryUsage() };
   readonly #wake: () => void;
   #timer: NodeJS.Timeout | undefined;
 

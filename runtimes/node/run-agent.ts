@@ -77,7 +77,7 @@ class AgentProcess {
       rotateDurationMs: this.#config.logRotateDurationMs,
       rotateMaxFiles: this.#config.logRotateMaxFiles,
     });
-    const { log, blobs } = await this.#storage();
+    const { log, blobs } = await this.#storage((message) => sink.report({ type: "log", level: "warn", module: "agent.server.raft", message }));
     const config = await withNodeId(this.#config, blobs);
     let end: (code: number) => void = () => {};
     const ended = new Promise<number>((resolve) => {
@@ -108,11 +108,12 @@ class AgentProcess {
     await this.#lock?.release();
   }
 
-  async #storage(): Promise<{ log: LogStore; blobs: Blobs }> {
+  /** @param notice told what was repaired after a crash. */
+  async #storage(notice: (message: string) => void): Promise<{ log: LogStore; blobs: Blobs }> {
     const { dataDir } = this.#config;
     if (dataDir === "") return { log: new MemoryLogStore(), blobs: new MemoryBlobs() };
     this.#lock = await acquireDataDir(dataDir);
-    return { log: await openLogStore(join(dataDir, "raft")), blobs: await openBlobs(dataDir) };
+    return { log: await openLogStore(join(dataDir, "raft"), { notice }), blobs: await openBlobs(dataDir) };
   }
 
   async #listen(running: RunningAgent, config: AgentConfig): Promise<void> {

@@ -1,6 +1,7 @@
 // An agent without its HTTP face: configuration, platform and timers, the server if it is one, and the one door of
 // requests. `src/index.ts` puts the API on top and gives the whole to a runtime.
 import type { AgentConfig, RaftConfig } from "../config/config-types.ts";
+import { configEntrySet, readConfigEntry } from "../endpoint/config-entry.ts";
 import { Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration, RaftTimings } from "../raft/types.ts";
@@ -8,14 +9,24 @@ import type { QueryOptions, Topology } from "../rpc/authority.ts";
 import { Route } from "../rpc/route.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Coordinate, UserMap } from "../types/records.ts";
+import type { ServerMember } from "../server/autopilot.ts";
+import { discardStaleBackups } from "../server/backup.ts";
 import { type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
+import type { ConfigEntryInput } from "../state/command.ts";
+import { nsPerMs } from "../util/duration.ts";
 import type { Random } from "../util/random.ts";
+import { CONSUL_VERSION } from "../version.ts";
+import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
+import { agentGauges } from "./agent-gauges.ts";
+import { DnsTiming } from "./dns-timing.ts";
+import { Metrics } from "./metrics.ts";
 import { Events, type UserEvent } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
+import { refuseUnsupported } from "./support.ts";
 import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } from "./self.ts";
 
 export interface AgentOptions {
@@ -42,12 +53,24 @@ function raftTimings({ electionTimeoutMs, leaderLeaseTimeoutMs }: RaftConfig): R
   };
 }
 
+/** `config_entries.bootstrap`. @throws OperationalError that says which one is wrong. */
+function bootstrapEntries({ configEntries }: AgentConfig): ConfigEntryInput[] {
+  return configEntries.map((entry, at) => {
+    try {
+      return readConfigEntry(entry);
+    } catch (error) {
+      throw new OperationalError("invalid-request", `config_entries.bootstrap[${at}]: ${(error as Error).message}`, { cause: error });
+    }
+  });
+}
+
 export class Agent implements Topology {
   readonly config: AgentConfig;
   readonly platform: Platform;
   readonly timers: Timers;
   readonly logs: Logs;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly server: Server;
   readonly route: Route;
   /** The options of a query that sets none. */
@@ -57,16 +80,25 @@ export class Agent implements Topology {
   readonly events: Events = new Events();
   readonly #stopped: (exitCode: number) => void;
   readonly #dns: DnsService;
+  readonly #dnsTiming: DnsTiming;
+  readonly #instruments: AgentInstruments;
+  readonly #configEntries: readonly ConfigEntryInput[];
   /** The Lamport time of events (Serf). */
   #eventTime = 0;
 
+  /** @throws OperationalError `unsupported` for settings that this build cannot keep to. */
   constructor({ config, platform, stopped }: AgentOptions) {
+    refuseUnsupported(config);
     this.config = config;
     this.platform = platform;
     this.#stopped = stopped;
     this.timers = new Timers(platform);
     this.logs = new Logs(platform);
     this.log = this.logs.logger("agent");
+    this.#configEntries = bootstrapEntries(config);
+    const { telemetry } = config;
+    this.metrics = new Metrics({ platform, timers: this.timers, telemetry, hostname: platform.host?.hostname ?? "" });
+    this.#instruments = agentInstruments(this.metrics);
     this.defaultQuery = { consistency: "default", index: 0, waitMs: config.defaultQueryTimeMs };
     const serverLog = this.logs.logger("agent.server");
     this.server = new Server({
@@ -80,6 +112,9 @@ export class Agent implements Topology {
       snapshotThreshold: config.raft.snapshotThreshold,
       snapshotIntervalMs: config.raft.snapshotIntervalMs,
       trailingEntries: config.raft.trailingLogs,
+      healthThresholds: { lastContactMs: config.autopilot.lastContactThresholdMs, maxTrailingLogs: config.autopilot.maxTrailingLogs },
+      member: (id) => this.#serverMember(id),
+      meter: this.metrics,
       log: (level, message, fields) => serverLog[level](message, fields),
       leadership: (status) => this.#leadership(status.leading, status.leader),
       failed: (error) => this.#failed(error),
@@ -95,6 +130,8 @@ export class Agent implements Topology {
       random: this.random,
       wall: () => platform.wall(),
     });
+    this.#dnsTiming = new DnsTiming(this.metrics, () => platform.now());
+    this.metrics.gauges(agentGauges(this));
     this.local = new LocalAgent({
       config,
       platform,
@@ -116,8 +153,11 @@ export class Agent implements Topology {
 
   /** Reads what is stored and takes part. @throws OperationalError that says what is wrong with it and what to do. */
   async start(): Promise<void> {
+    await discardStaleBackups(this.platform.blobs);
     await this.server.start();
     await this.local.start();
+    this.metrics.start();
+    this.#instruments.joined.add(1);
   }
 
   /** The coordinates of the servers of each known datacenter, as the WAN pool has them. */
@@ -133,7 +173,7 @@ export class Agent implements Topology {
 
   /** Answers one DNS message. */
   dns(packet: Uint8Array, transport: "udp" | "tcp", from: string): Uint8Array | null | Promise<Uint8Array | null> {
-    return this.#dns.handle(packet, transport, from);
+    return this.#dnsTiming.handle(this.#dns, packet, transport, from);
   }
 
   /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
@@ -145,11 +185,13 @@ export class Agent implements Topology {
   reload(config: AgentConfig): void {
     this.local.reload(config);
     this.#dns.configure(dnsConfig(config));
+    this.metrics.reload(config.telemetry);
   }
 
   /** Leaves the datacenter. */
   async leave(): Promise<void> {
     this.log.info("leaving the datacenter");
+    this.#instruments.left.add(1);
   }
 
   /** Leaves, and tells the runtime to end. */
@@ -199,11 +241,15 @@ export class Agent implements Topology {
 
   /** The platform's one timer has gone off. */
   wake(): void {
+    const due = this.timers.next;
+    // A timer that goes off early is not late by less than nothing.
+    if (due !== null) this.#instruments.loopDelay.add(Math.max(0, this.platform.now() - due));
     this.timers.wake();
   }
 
   /** Ends everything at once; what was acknowledged is durable. */
   async stop(): Promise<void> {
+    this.metrics.stop();
     await this.local.stop();
     this.server.stop();
     await this.platform.log.close();
@@ -244,13 +290,60 @@ export class Agent implements Topology {
       this.log.info("cluster leadership acquired");
       this.log.info("New leader elected", { payload: this.config.nodeName });
       this.#reconcile();
+      this.#initialiseAutopilot();
+      void this.#bootstrapConfigEntries();
       this.local.serverUp();
     } else if (leader === null) this.log.warn("cluster leadership lost");
   }
 
+  /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */
+  async restore(snapshot: Uint8Array): Promise<void> {
+    await this.server.restore(snapshot);
+    // The state may be another cluster's: this server says again what it is.
+    this.#reconcile();
+    this.#initialiseAutopilot();
+    this.local.serverUp();
+  }
+
   #reconcile(): void {
+    const startedMs = this.platform.now();
+    const done = (): void => this.#instruments.reconcile.add(this.platform.now() - startedMs);
     const command = reconcileMember(this.self, this.server.state);
-    if (command !== null) void Promise.resolve(this.server.write(command)).catch((error: unknown) => this.log.error("failed to reconcile member", { error }));
+    if (command === null) done();
+    else this.server.write(command).then(done, (error: unknown) => this.log.error("failed to reconcile member", { error }));
+  }
+
+  /** A leader that finds no autopilot configuration writes the one of its files. */
+  #initialiseAutopilot(): void {
+    if (this.server.state.autopilotConfig().value !== null) return;
+    const { autopilot } = this.config;
+    const config = {
+      CleanupDeadServers: autopilot.cleanupDeadServers,
+      LastContactThreshold: autopilot.lastContactThresholdMs * nsPerMs,
+      MaxTrailingLogs: autopilot.maxTrailingLogs,
+      MinQuorum: autopilot.minQuorum,
+      ServerStabilizationTime: autopilot.serverStabilizationTimeMs * nsPerMs,
+    };
+    this.server.write({ type: "autopilot.set", config, cas: null }).catch((error: unknown) => this.log.error("failed to initialise autopilot", { error }));
+  }
+
+  /** A leader writes the configuration entries of its files that are not there yet. */
+  async #bootstrapConfigEntries(): Promise<void> {
+    for (const entry of this.#configEntries) {
+      const { Kind: kind, Name: name } = entry;
+      try {
+        await this.server.command(configEntrySet, { entry, cas: 0 });
+      } catch (error) {
+        this.log.error("failed to bootstrap configuration entry", { kind, name, error });
+      }
+    }
+  }
+
+  /** The member that a server of the Raft group is. */
+  #serverMember(id: string): ServerMember | null {
+    const { self } = this;
+    if (id !== self.id) return null;
+    return { name: self.name, status: self.status, version: CONSUL_VERSION, meta: this.config.nodeMeta };
   }
 
   #failed(error: unknown): void {

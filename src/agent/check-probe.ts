@@ -13,34 +13,9 @@ import {
 } from "../check/outcome.ts";
 import type { CheckSpec } from "../check/spec.ts";
 import type { Timers } from "../host/timers.ts";
-import type { Platform } from "../platform.ts";
+import type { HttpProbeAnswer, Platform } from "../platform.ts";
 import { concat, text } from "../util/bytes.ts";
 import { formatDuration, nsPerMs } from "../util/duration.ts";
-
-/**
- * HTTP as checks want it. `fetch` drops the Host header on some runtimes, refuses a body with GET and a list of ports, and
- * cannot be told about TLS; a runtime that can do better gives one of these.
- */
-export interface HttpProbe {
-  /** Resolves with the head of the answer, the body still to be read; rejects with a readable message. */
-  request(request: HttpProbeRequest): Promise<HttpProbeAnswer>;
-}
-export interface HttpProbeRequest {
-  url: string;
-  method: string;
-  headers: [string, string][];
-  body: string;
-  followRedirects: boolean;
-  tlsServerName: string;
-  tlsSkipVerify: boolean;
-  /** Ends the request, or the reading of the answer. */
-  signal: AbortSignal;
-}
-export interface HttpProbeAnswer {
-  status: number;
-  reason: string;
-  body: ReadableStream<Uint8Array> | null;
-}
 
 export interface ProbeOutcome extends CheckOutcome {
   /** The check did not run as it should have: thresholds do not count. */
@@ -48,8 +23,7 @@ export interface ProbeOutcome extends CheckOutcome {
 }
 
 export interface ProbeMeans {
-  platform: Pick<Platform, "fetch" | "tcp" | "exec">;
-  http?: HttpProbe;
+  platform: Pick<Platform, "fetch" | "http" | "tcp" | "exec">;
   timers: Timers;
 }
 
@@ -97,13 +71,18 @@ async function probeHttp(spec: HttpSpec, means: ProbeMeans, signal: AbortSignal)
 }
 
 /** Sends the request of an HTTP check; rejects when the signal aborts it, even if the platform does not listen. */
-function send(spec: HttpSpec, method: string, means: ProbeMeans, signal: AbortSignal): Promise<HttpProbeAnswer> {
+function send(
+  spec: HttpSpec,
+  method: string,
+  { platform }: ProbeMeans,
+  signal: AbortSignal,
+): Promise<HttpProbeAnswer> {
   const headers = probeHeaders(spec);
-  if (means.http !== undefined) {
+  if (platform.http !== undefined) {
     const { url, body, disableRedirects, tlsServerName, tlsSkipVerify } = spec;
     const followRedirects = !disableRedirects;
     return unlessAborted(
-      means.http.request({ url, method, headers, body, followRedirects, tlsServerName, tlsSkipVerify, signal }),
+      platform.http.request({ url, method, headers, body, followRedirects, tlsServerName, tlsSkipVerify, signal }),
       signal,
     );
   }
@@ -116,7 +95,7 @@ function send(spec: HttpSpec, method: string, means: ProbeMeans, signal: AbortSi
     redirect: spec.disableRedirects ? "manual" : "follow",
     signal,
   });
-  return unlessAborted(means.platform.fetch(request), signal).then((response) => {
+  return unlessAborted(platform.fetch(request), signal).then((response) => {
     // Browsers hide a redirect that they were told not to follow.
     if (response.type === "opaqueredirect") throw new Error("redirected, and redirects are disabled");
     return { status: response.status, reason: response.statusText, body: response.body };

@@ -11,7 +11,7 @@ import type { CheckStatus } from "../types/records.ts";
 import { unreachable } from "../util/assert.ts";
 import { formatDuration, nsPerMs } from "../util/duration.ts";
 import type { Random } from "../util/random.ts";
-import { type HttpProbe, probe, reasonOf } from "./check-probe.ts";
+import { probe, reasonOf } from "./check-probe.ts";
 import type { LocalChange, LocalCheck, LocalState } from "./local-state.ts";
 import type { Logger } from "./logs.ts";
 import { quoted } from "./registration.ts";
@@ -29,9 +29,7 @@ export interface AliasQuery {
 
 export interface CheckRunnerOptions {
   local: LocalState;
-  platform: Pick<Platform, "now" | "fetch" | "tcp" | "exec">;
-  /** Sends the requests of HTTP checks where the runtime has better than `fetch`. */
-  http?: HttpProbe;
+  platform: Pick<Platform, "now" | "fetch" | "http" | "tcp" | "exec">;
   timers: Timers;
   random: Random;
   logger: Logger;

@@ -91,14 +91,20 @@ export function dnsSource(route: Route, platform: Pick<Platform, "dns">, nodeNam
     preparedQuery(nameOrId, { datacenter }) {
       const where = datacenter === "" ? route.topology.datacenter : datacenter;
       const found = (): PreparedQueryResult | Promise<PreparedQueryResult> =>
-        ask(queryExecute, { idOrName: nameOrId, near: "", agent: nodeName, connect: false }, datacenter, ({ query, nodes, sorted }, isFresh) => ({
-          instances: nodes,
-          service: query.Service.Service,
-          datacenter: where,
-          ttlSeconds: query.DNS.TTL === "" ? null : Math.floor(parseDuration(query.DNS.TTL) / nsPerMs / MS_PER_SECOND),
-          ordered: sorted,
-          isFresh,
-        }));
+        ask(
+          queryExecute,
+          { idOrName: nameOrId, near: "", agent: nodeName, connect: false },
+          datacenter,
+          ({ query, nodes, sorted }, isFresh) => ({
+            instances: nodes,
+            service: query.Service.Service,
+            datacenter: where,
+            ttlSeconds:
+              query.DNS.TTL === "" ? null : Math.floor(parseDuration(query.DNS.TTL) / nsPerMs / MS_PER_SECOND),
+            ordered: sorted,
+            isFresh,
+          }),
+        );
       const none = (error: unknown): null => {
         if (error instanceof OperationalError && error.code === "not-found") return null;
         throw error;
@@ -110,6 +116,8 @@ export function dnsSource(route: Route, platform: Pick<Platform, "dns">, nodeNam
         return none(error);
       }
     },
-    ...(dns === undefined ? {} : { recurse: (packet, transport, recursor, timeoutMs) => dns.recurse(packet, transport, recursor, timeoutMs) }),
+    ...(dns === undefined
+      ? {}
+      : { recurse: (packet, transport, recursor, timeoutMs) => dns.recurse(packet, transport, recursor, timeoutMs) }),
   };
 }

@@ -17,9 +17,8 @@ export const catalogRegister: CommandEndpoint<CatalogRegister, true> = {
   name: "catalog.register",
   prepare(context, request): Prepared<true> {
     const { node, service } = request;
-    if (node.Node === "") throw refused("Must provide node");
+    checkNode(node.Node, node.ID);
     if (node.Address === "" && !request.skipNodeUpdate) throw refused("Must provide address if SkipNodeUpdate is not set");
-    if (node.ID !== "" && !isUuid(node.ID)) throw refused(`Bad node ID: '${node.ID}' is not a UUID`);
     if (service !== null) checkService(service.ID, service.Service, service.Address);
     const command: CatalogRegister = {
       ...request,
@@ -35,6 +34,12 @@ export const catalogRegister: CommandEndpoint<CatalogRegister, true> = {
     };
   },
 };
+
+/** @throws OperationalError with Consul's words for a node without a name or with an ID that is no UUID. */
+export function checkNode(name: string, id: string): void {
+  if (name === "") throw refused("Must provide node");
+  if (id !== "" && !isUuid(id)) throw refused(`Bad node ID: '${id}' is not a UUID`);
+}
 
 /** @throws OperationalError with Consul's words for a service without a name or with an address that names no host. */
 export function checkService(id: string, name: string, address: string): void {

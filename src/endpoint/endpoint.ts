@@ -4,6 +4,7 @@ import type { Command, CommandResult } from "../state/command.ts";
 import type { Read } from "../state/read.ts";
 import type { StateStore } from "../state/store.ts";
 import type { Session } from "../types/records.ts";
+import type { ServerGroup } from "./server-group.ts";
 
 /** Reads the replicated store. Pure: the same store and arguments give the same answer. */
 export interface QueryEndpoint<A, R> {
@@ -25,7 +26,7 @@ export interface CommandEndpoint<A, R> {
   readonly name: string;
   /**
    * Checks the arguments against the leader's store and makes the command: whatever depends on the clock or on chance is
-   * decided here, once, before the log. May also answer at once.
+   * decided here, once, before the log. May also answer without the log.
    * @throws OperationalError when the request is refused.
    */
   prepare(context: PrepareContext, args: A): Prepared<R>;
@@ -33,7 +34,7 @@ export interface CommandEndpoint<A, R> {
 
 export type Prepared<R> =
   | { readonly command: Command; readonly reply: (result: CommandResult) => R }
-  | { readonly answer: R };
+  | { readonly answer: R | Promise<R> };
 
 /** What the leader lends to `prepare`. */
 export interface PrepareContext {
@@ -47,6 +48,8 @@ export interface PrepareContext {
   /** Starts a session's TTL anew, by the leader's clock. */
   renewSession(session: Session): void;
   readonly datacenter: string;
+  /** The servers that share the log. */
+  readonly group: ServerGroup;
   /** Limits that the operator sets. */
   readonly sessionTtlMinMs: number;
 }

@@ -96,6 +96,6 @@ function applied(result: CommandResult): boolean {
 export function kvKeyProblem(key: string): string | null {
   if (key.startsWith("/")) return "invalid key name, must not begin with '/'";
   if (key.startsWith(" ") || key.endsWith(" ")) return "invalid key name, leading/trailing spaces are not allowed";
-  if (key.split("/").includes("..")) return "invalid key name, path traversal is not allowed";
+  if (key.includes("..") && key.split("/").includes("..")) return "invalid key name, path traversal is not allowed";
   return null;
 }

@@ -3,6 +3,7 @@
 import { Hono } from "hono";
 import { OperationalError } from "../types/error.ts";
 import { Generations } from "../util/generations.ts";
+import type { Sample } from "../util/instrument.ts";
 import type { Agent } from "../agent/agent.ts";
 import { Context } from "./context.ts";
 import { errorReply } from "./errors.ts";
@@ -17,6 +18,7 @@ import { WebRequest } from "./web-request.ts";
 interface KeptReply {
   readonly reply: Reply;
   readonly shared: SharedRead<unknown>;
+  readonly times: Sample;
 }
 const KEPT_REPLIES_MAX = 8192;
 /** Longer targets are not worth a place among the kept ones. */
@@ -42,7 +44,11 @@ export class HttpApp {
   handle(request: HttpRequest): Reply | Promise<Reply> {
     if (request.method === "GET") {
       const kept = this.#kept.get(request.target);
-      if (kept !== undefined && kept.shared.fresh && this.#agent.route.readable) return kept.reply;
+      if (kept !== undefined && kept.shared.fresh && this.#agent.route.readable) {
+        // Given again in less time than two looks at the clock would take.
+        kept.times.add(0);
+        return kept.reply;
+      }
     } else if (request.method === "HEAD") {
       // Consul's routes allow no HEAD; Hono would answer it as a GET.
       return textReply(405, "method HEAD not allowed");
@@ -74,12 +80,16 @@ export class HttpApp {
     const wildcard = path.endsWith("/*");
     const tailAt = path.length - 1;
     const allow = ["OPTIONS", ...methods.keys()].join(",");
+    const served = new Map([...methods].map(([method, row]) => [method as string, { row, times: this.#times(row) }]));
+    const { platform } = this.#agent;
     return (request) => {
-      const row = methods.get(request.method);
-      if (row === undefined) {
+      const found = served.get(request.method);
+      if (found === undefined) {
         if (request.method === "OPTIONS") return reply(200, ["Allow", allow], null);
         return textReply(405, `method ${request.method} not allowed`, ["Allow", allow]);
       }
+      const { row, times } = found;
+      const startedMs = platform.now();
       const { target } = request;
       const question = target.indexOf("?");
       const rawPath = question < 0 ? target : target.slice(0, question);
@@ -88,22 +98,36 @@ export class HttpApp {
         const context = new Context(this.#agent, request, new QueryString(question < 0 ? "" : target.slice(question + 1)), tail);
         refuseEnterprise(context);
         const answer = row.handle(context);
-        if (answer instanceof Promise) return answer.then((late) => this.#keep(context, late), (error) => this.#failed(error));
-        return this.#keep(context, answer);
+        if (answer instanceof Promise)
+          return answer.then(
+            (late) => this.#answered(context, late, times, startedMs),
+            (error) => this.#failed(error, times, startedMs),
+          );
+        return this.#answered(context, answer, times, startedMs);
       } catch (error) {
-        return this.#failed(error);
+        return this.#failed(error, times, startedMs);
       }
     };
   }
 
-  #keep(context: Context, answer: Reply): Reply {
+  /** Where the times of a row's requests go; what the path names is an underscore, as in Consul's labels. */
+  #times({ method, path }: RouteRow): Sample {
+    return this.#agent.metrics.sample("api.http", "Time it takes to answer an API request, by method and path", [
+      ["method", method],
+      ["path", path.slice(1).replaceAll("/", ".").replace("*", "_")],
+    ]);
+  }
+
+  #answered(context: Context, answer: Reply, times: Sample, startedMs: number): Reply {
+    times.add(this.#agent.platform.now() - startedMs);
     const { kept, request } = context;
     if (kept !== null && request.method === "GET" && request.target.length <= KEPT_TARGET_LENGTH_MAX && !/[?&]index=/.test(request.target))
-      this.#kept.set(request.target, { reply: answer, shared: kept.shared });
+      this.#kept.set(request.target, { reply: answer, shared: kept.shared, times });
     return answer;
   }
 
-  #failed(error: unknown): Reply {
+  #failed(error: unknown, times: Sample, startedMs: number): Reply {
+    times.add(this.#agent.platform.now() - startedMs);
     return errorReply(error, (cause) => this.#agent.logs.log("error", "agent.http", "request failed: this is a bug", { error: cause }));
   }
 }

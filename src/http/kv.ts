@@ -1,11 +1,12 @@
 // /v1/kv: https://developer.hashicorp.com/consul/api-docs/kv. Bad keys and numbers are 500 here, as Consul has it.
 import { type KvDeleteArgs, kvDelete, kvGet, kvKeyProblem, kvKeys, kvList, type KvPutArgs, kvPut } from "../endpoint/kv.ts";
 import { OperationalError } from "../types/error.ts";
-import type { KVEntry, Uint64 } from "../types/records.ts";
+import type { KVEntry } from "../types/records.ts";
 import { encodeBase64 } from "../util/base64.ts";
 import { stringifyJson } from "../util/json.ts";
 import type { Context } from "./context.ts";
 import { type Encoding, jsonEncoding } from "./json-encoding.ts";
+import { parseUint64 } from "./query-values.ts";
 import { boolReply, jsonReply, reply, type Reply, textReply } from "./reply.ts";
 import { READ_PARAMS, type RouteRow } from "./route-table.ts";
 
@@ -118,14 +119,6 @@ function checkKey(c: Context, key: string): string | null {
 function conflicting(c: Context, ...names: readonly string[]): Reply | null {
   if (names.filter((name) => c.query.has(name)).length <= 1) return null;
   return textReply(400, `Conflicting flags: ${c.query.encode()}\n`);
-}
-
-/** @throws OperationalError in the manner of Go's parser, as Consul passes it on. */
-function parseUint64(value: string): Uint64 {
-  if (!/^\d+$/.test(value)) throw new OperationalError("refused", `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`);
-  const exact = BigInt(value);
-  if (exact > 0xffff_ffff_ffff_ffffn) throw new OperationalError("refused", `strconv.ParseUint: parsing ${JSON.stringify(value)}: value out of range`);
-  return exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : exact;
 }
 
 const MISSING = (headers: readonly string[]): Reply => reply(404, headers, null);

@@ -1,6 +1,7 @@
 // Values of query parameters as Go's parsers read them.
 import { parseBool } from "../config/flags.ts";
 import { OperationalError } from "../types/error.ts";
+import type { Uint64 } from "../types/records.ts";
 import type { Context } from "./context.ts";
 
 /** A flag of maintenance mode. @throws OperationalError with Consul's texts when it is missing or neither true nor false. */
@@ -20,4 +21,12 @@ export function optionalBool(c: Context, name: string, invalid: (value: string) 
   const bool = parseBool(value);
   if (bool === null) throw invalid(value);
   return bool;
+}
+
+/** @throws OperationalError in the manner of Go's parser, as Consul passes it on. */
+export function parseUint64(value: string): Uint64 {
+  if (!/^\d+$/.test(value)) throw new OperationalError("refused", `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`);
+  const exact = BigInt(value);
+  if (exact > 0xffff_ffff_ffff_ffffn) throw new OperationalError("refused", `strconv.ParseUint: parsing ${JSON.stringify(value)}: value out of range`);
+  return exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : exact;
 }

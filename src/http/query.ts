@@ -128,7 +128,7 @@ function get(c: Context): Reply | Promise<Reply> {
 }
 
 /** What these two answers repeat of their headers. */
-const META = { Index: 1, LastContact: 0, KnownLeader: true, ConsistencyLevel: "leader", NotModified: false, Backend: 0 };
+const META = { Index: 1, LastContact: 0, KnownLeader: true, ConsistencyLevel: "leader", NotModified: false, Backend: 0, ResultsFilteredByACLs: false };
 
 const explained = jsonEncoding<PreparedQuery>("explained", (Query, pretty) => stringifyJson({ Query, ...META }, pretty));
 
@@ -154,7 +154,6 @@ function executed(c: Context, { query, nodes, sorted }: QueryExecution, limit: n
     PeerName: "",
     Failovers: 0,
     ...META,
-    ResultsFilteredByACLs: false,
   };
 }
 

@@ -3,13 +3,17 @@ import { agentRoutes } from "./agent.ts";
 import { agentCheckRoutes } from "./agent-checks.ts";
 import { agentServiceRoutes } from "./agent-services.ts";
 import { catalogRoutes } from "./catalog.ts";
+import { configRoutes } from "./config.ts";
 import { healthRoutes } from "./health.ts";
 import { coordinateRoutes } from "./coordinate.ts";
 import { eventRoutes } from "./event.ts";
 import { kvRoutes } from "./kv.ts";
+import { operatorRoutes } from "./operator.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { queryRoutes } from "./query.ts";
 import type { RouteRow } from "./route-table.ts";
 import { sessionRoutes } from "./session.ts";
+import { snapshotRoutes } from "./snapshot.ts";
 import { statusRoutes } from "./status.ts";
 import { txnRoutes } from "./txn.ts";
 
@@ -17,6 +21,7 @@ export const routes: readonly RouteRow[] = [
   ...agentRoutes,
   ...agentServiceRoutes,
   ...agentCheckRoutes,
+  ...metricsRoutes,
   ...kvRoutes,
   ...catalogRoutes,
   ...healthRoutes,
@@ -26,4 +31,7 @@ export const routes: readonly RouteRow[] = [
   ...coordinateRoutes,
   ...queryRoutes,
   ...statusRoutes,
+  ...configRoutes,
+  ...operatorRoutes,
+  ...snapshotRoutes,
 ];

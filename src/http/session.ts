@@ -88,7 +88,8 @@ const sessionBody = object({
 async function create(c: Context): Promise<Reply> {
   const body = await c.optionalJson(sessionBody);
   const { Checks } = body;
-  const NodeChecks = body.NodeChecks ?? (Checks === null || Checks.includes(SERF_HEALTH) ? [SERF_HEALTH] : []);
+  // An empty list in the old way asks for no check at all; another one leaves the default beside it.
+  const NodeChecks = body.NodeChecks ?? (Checks !== null && Checks.length === 0 ? [] : [SERF_HEALTH]);
   const draft: SessionDraft = {
     Name: body.Name,
     Node: body.Node === "" ? c.agent.config.nodeName : body.Node,

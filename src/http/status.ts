@@ -1,5 +1,4 @@
 // /v1/status: https://developer.hashicorp.com/consul/api-docs/status. Answered from what this agent knows; open to all.
-import { OperationalError } from "../types/error.ts";
 import type { Context } from "./context.ts";
 import type { Reply } from "./reply.ts";
 import type { RouteRow } from "./route-table.ts";
@@ -24,8 +23,6 @@ export const statusRoutes: readonly RouteRow[] = [
 ];
 
 function replyOf(c: Context, value: unknown): Reply {
-  const { datacenter } = c;
-  if (datacenter !== "" && datacenter !== c.agent.route.topology.datacenter)
-    throw new OperationalError("no-path-to-datacenter", "No path to datacenter");
+  c.requireLocalDatacenter();
   return c.reply(value);
 }

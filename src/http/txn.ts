@@ -1,6 +1,6 @@
 // /v1/txn: https://developer.hashicorp.com/consul/api-docs/txn.
 import { kvKeyProblem } from "../endpoint/kv.ts";
-import { txnApply, txnIsRead, txnRead } from "../endpoint/txn.ts";
+import { txnApply, txnFaults, txnIsRead, txnRead, txnResultShape } from "../endpoint/txn.ts";
 import type { TxnKVVerb, TxnCatalogVerb, TxnOperation, TxnOutcome } from "../state/command.ts";
 import { OperationalError } from "../types/error.ts";
 import { bytes, list, nullable, object, string, uint64 } from "../util/decode.ts";
@@ -42,11 +42,11 @@ async function run(c: Context): Promise<Reply> {
   if (decoded.length > OPERATIONS_MAX)
     throw new OperationalError("payload-too-large", `Transaction contains too many operations (${decoded.length} > ${OPERATIONS_MAX})`);
   const operations = decoded.map((operation) => operationOf(operation, kvMaxValueBytes));
-  if (!txnIsRead(operations)) return outcomeReply(c, await c.command(txnApply, operations), false);
-  return c.read(txnRead, operations, {
-    form: "txn",
-    encode: (outcome) => outcomeReply(c, outcome, true),
-  });
+  if (!txnIsRead(operations)) return outcomeReply(c, await c.command(txnApply, operations));
+  const Errors = txnFaults(operations);
+  if (Errors.length > 0) return readReply(c, { Results: null, Errors }, UNREAD);
+  const answer = await c.agent.route.query(txnRead, operations, c.queryOptions(), c.datacenter);
+  return readReply(c, answer.shared.read.value, { Index: 1, KnownLeader: answer.knownLeader, LastContact: Math.round(answer.lastContactMs) });
 }
 
 function operationOf(operation: ReturnType<typeof operationBody>, valueBytesMax: number): TxnOperation {
@@ -81,20 +81,23 @@ function operationOf(operation: ReturnType<typeof operationBody>, valueBytesMax:
   throw new OperationalError("invalid-request", "Failed to parse body: an operation has none of KV, Node, Service and Check");
 }
 
-/** A read-only transaction also says what any read says, in its body. */
-function outcomeReply(c: Context, outcome: TxnOutcome, read: boolean): Reply {
-  const value = read
-    ? {
-        ...outcome,
-        Index: 1,
-        LastContact: 0,
-        KnownLeader: true,
-        ConsistencyLevel: "",
-        NotModified: false,
-        Backend: 0,
-        ResultsFilteredByACLs: false,
-      }
-    : outcome;
-  const text = stringifyJson(value, c.pretty);
-  return outcome.Errors === null ? jsonReply(text) : reply(409, ["Content-Type", "application/json; charset=utf-8"], text);
+interface ReadMeta {
+  Index: number;
+  KnownLeader: boolean;
+  LastContact: number;
+}
+/** What a transaction says that was refused before anybody was asked. */
+const UNREAD: ReadMeta = { Index: 0, KnownLeader: false, LastContact: 0 };
+
+/** A read-only transaction also says how it was read, in headers and, as Consul does, in its body. */
+function readReply(c: Context, outcome: TxnOutcome, meta: ReadMeta): Reply {
+  const headers = ["X-Consul-Knownleader", String(meta.KnownLeader), "X-Consul-Lastcontact", String(meta.LastContact)];
+  const more = { ...meta, ConsistencyLevel: "", NotModified: false, Backend: 0, ResultsFilteredByACLs: false };
+  return outcomeReply(c, outcome, more, headers);
+}
+
+function outcomeReply(c: Context, { Results, Errors }: TxnOutcome, more: object = {}, headers: readonly string[] = []): Reply {
+  const text = stringifyJson({ Results: Results?.map(txnResultShape) ?? null, Errors, ...more }, c.pretty);
+  if (Errors === null) return jsonReply(text, headers);
+  return reply(409, ["Content-Type", "application/json; charset=utf-8", ...headers], text);
 }

@@ -107,7 +107,9 @@ export class Core {
    */
   get mayCampaign(): boolean {
     if (this.isVoter) return true;
-    return this.members.index > this.commitIndex && isVoter(this.members.at(this.members.index - 1).configuration, this.id);
+    return (
+      this.members.index > this.commitIndex && isVoter(this.members.at(this.members.index - 1).configuration, this.id)
+    );
   }
 
   /** True when this server alone is a majority. */

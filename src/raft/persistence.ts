@@ -73,11 +73,6 @@ export class Persistence {
     return !this.#isHardStateDirty && !this.#writes.some((write) => write.hasHardState);
   }
 
-  /** True when all writes are durable and nothing waits to be written. */
-  get isIdle(): boolean {
-    return this.#writes.length === 0 && this.#dirtyFrom === 0 && !this.#isHardStateDirty && this.#snapshot === null;
-  }
-
   /** True when something waits to be written that could not be written before. */
   get hasBacklog(): boolean {
     return this.#dirtyFrom !== 0 || this.#isHardStateDirty || this.#snapshot !== null;

@@ -28,7 +28,7 @@ function sendAppend(core: Core, lead: Leadership, progress: Progress): void {
   const { next } = progress;
   const prevTerm = core.log.termAt(next - 1);
   if (prevTerm === null) {
-    requestSnapshot(core, lead, progress);
+    requestSnapshot(core, progress);
     return;
   }
   const { message, bytes } = appendMessage(core, lead, next, prevTerm);
@@ -92,7 +92,7 @@ function appendEntries(
 }
 
 /** The follower needs what the log no longer has. Only one that was heard of late is sent a snapshot. */
-function requestSnapshot(core: Core, lead: Leadership, progress: Progress): void {
+function requestSnapshot(core: Core, progress: Progress): void {
   const isAlive = progress.hasAnswered && core.now - progress.lastContactMs < core.timings.electionTimeoutMs;
   if (isAlive && core.now >= progress.snapshotAfterMs) {
     progress.becomeSnapshot(core.snapshotIndex);
@@ -100,7 +100,8 @@ function requestSnapshot(core: Core, lead: Leadership, progress: Progress): void
     return;
   }
   if (progress.state === "replicate") progress.becomeProbe(progress.next);
-  sendHeartbeat(core, lead, progress);
+  // The next heartbeat looks again. Asking at once would be answered at once, and so on.
+  progress.isPaused = true;
 }
 
 /**

@@ -2,7 +2,6 @@
 // them, and tells it where they stand in the log.
 import { assert } from "../util/assert.ts";
 import type { Core } from "./core.ts";
-import { sendEntries } from "./sending.ts";
 import { becomeFollower, heardLeader } from "./role.ts";
 import type { SnapshotPoint } from "./types.ts";
 
@@ -56,6 +55,8 @@ export function onSnapshotReceived(core: Core, from: string, term: number, snaps
     confirm(core, from, Math.min(core.commitIndex, core.persistence.stableIndex));
     return;
   }
+  // A campaign was for the log that goes now.
+  if (core.role !== "follower") becomeFollower(core, core.term, core.leader);
   if (core.log.lastIndex > core.commitIndex)
     core.emit({ type: "truncated", fromIndex: core.commitIndex + 1, lost: false });
   core.log.reset(index, snapshot.term);
@@ -84,13 +85,10 @@ function confirm(core: Core, to: string, index: number): void {
 
 /** The sending of a snapshot has ended. Where the follower stands it says itself; this only gets things moving again. */
 export function onSnapshotSent(core: Core, peer: string, index: number, ok: boolean): void {
-  const lead = core.leadership;
-  const progress = lead?.progress.get(peer);
-  if (lead === null || progress?.state !== "snapshot") return;
+  const progress = core.leadership?.progress.get(peer);
+  if (progress?.state !== "snapshot") return;
   progress.becomeProbe(ok ? Math.max(progress.match, Math.min(index, core.log.lastIndex)) + 1 : progress.match + 1);
-  if (ok) sendEntries(core, lead, progress);
-  else {
-    progress.isPaused = true;
-    progress.snapshotAfterMs = core.now + core.timings.electionTimeoutMs;
-  }
+  // Its own answer is on the way, and the next heartbeat is soon.
+  progress.isPaused = true;
+  if (!ok) progress.snapshotAfterMs = core.now + core.timings.electionTimeoutMs;
 }

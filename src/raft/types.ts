@@ -342,6 +342,7 @@ export type DropReason =
 //   readonly deadline: number | null;                        // give `timeout` when it has passed
 //   readonly id, role, term, leader, commitIndex, lastIndex, lastTerm;
 //   readonly baseIndex: number;                              // entries after it are in memory
+//   readonly stableIndex: number;                            // the log is durable up to here
 //   readonly snapshotIndex: number;                          // the newest snapshot this server took or installed
 //   readonly configuration: Configuration; readonly configurationIndex: number;
 //   configurationAt(index): { configuration, index };        // for a snapshot at `index` <= commitIndex

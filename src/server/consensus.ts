@@ -5,8 +5,19 @@ import type { Timers } from "../host/timers.ts";
 import type { LoadedLog, LogStore, Platform } from "../platform.ts";
 import { RAFT_DEFAULTS } from "../raft/options.ts";
 import { Raft } from "../raft/raft.ts";
-import type { Configuration, Entry, RaftEffect, RaftInput, RaftTimings, RejectReason, Role, SnapshotPoint } from "../raft/types.ts";
+import type {
+  Configuration,
+  ConfigurationChange,
+  Entry,
+  RaftEffect,
+  RaftInput,
+  RaftTimings,
+  RejectReason,
+  Role,
+  SnapshotPoint,
+} from "../raft/types.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
+import type { Sample } from "../util/instrument.ts";
 
 /** A proposal on its way: handed to `apply` with its entry, or failed. */
 export interface Proposal {
@@ -17,6 +28,8 @@ export interface Proposal {
 export interface ConsensusHost {
   readonly platform: Pick<Platform, "now" | "log">;
   readonly timers: Timers;
+  /** Takes the times of the leader's writes to the log. */
+  readonly dispatchLog: Pick<Sample, "add">;
   /** Applies a committed entry; `proposal` is this server's own, if it still waits. */
   apply(entry: Entry, proposal: Proposal | null): void;
   roleChanged(role: Role, term: number, leader: string | null): void;
@@ -42,6 +55,7 @@ export class Consensus {
   readonly #waiting = new Map<number, Proposal>();
   readonly #accepted = new Map<number, { proposal: Proposal; term: number }>();
   readonly #reads = new Map<number, { ready(index: number): void; failed(error: OperationalError): void }>();
+  readonly #transfers = new Map<number, { done(): void; failed(error: OperationalError): void }>();
   #ref = 0;
 
   constructor(host: ConsensusHost, options: ConsensusOptions) {
@@ -83,18 +97,40 @@ export class Consensus {
   /** Everything not committed is given up: its outcome is unknown. */
   stop(): void {
     this.#driver.stop();
-    this.#failAll(new OperationalError("shutting-down", "The agent is shutting down"));
+    this.#failAll(shuttingDown());
   }
 
   /** May settle the proposal before it returns, when the log is in memory and this is the only voter. */
   propose(proposal: Proposal): void {
+    this.#enter(proposal, (ref) => ({ type: "propose", entries: [{ ref, data: proposal.data }] }));
+  }
+
+  /** Proposes a change of membership: its entry is handed to `apply` with the proposal, whose `data` counts for nothing. */
+  change(change: ConfigurationChange, proposal: Proposal): void {
+    this.#enter(proposal, (ref) => ({ type: "change", ref, change }));
+  }
+
+  #enter(proposal: Proposal, input: (ref: number) => RaftInput): void {
     if (this.#driver.stopped) {
-      proposal.failed(new OperationalError("shutting-down", "The agent is shutting down"));
+      proposal.failed(shuttingDown());
       return;
     }
     const ref = ++this.#ref;
     this.#waiting.set(ref, proposal);
-    this.#driver.dispatch({ type: "propose", entries: [{ ref, data: proposal.data }] });
+    this.#driver.dispatch(input(ref));
+  }
+
+  /** Hands leadership to a voter, or to the best one. @throws OperationalError when it is refused or does not succeed. */
+  transfer(to: string | null): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#driver.stopped) {
+        reject(shuttingDown());
+        return;
+      }
+      const ref = ++this.#ref;
+      this.#transfers.set(ref, { done: resolve, failed: reject });
+      this.#driver.dispatch({ type: "transfer", ref, to });
+    });
   }
 
   /**
@@ -131,10 +167,21 @@ export class Consensus {
         return;
       case "rejected":
         for (const ref of effect.refs) {
-          const proposal = this.#waiting.get(ref);
+          const proposal = this.#waiting.get(ref) ?? this.#transfers.get(ref);
           this.#waiting.delete(ref);
+          this.#transfers.delete(ref);
           proposal?.failed(rejection(effect.reason));
         }
+        return;
+      case "transfer-done":
+        this.#transfers.get(effect.ref)?.done();
+        this.#transfers.delete(effect.ref);
+        return;
+      case "transfer-failed":
+        this.#transfers
+          .get(effect.ref)
+          ?.failed(new OperationalError("refused", "leadership transfer did not complete in time"));
+        this.#transfers.delete(effect.ref);
         return;
       case "truncated":
         for (const [index, { proposal }] of this.#accepted) {
@@ -156,7 +203,10 @@ export class Consensus {
         this.#host.configurationChanged(effect.configuration);
         return;
       case "compact":
-        this.#write(() => this.#log.compact(effect.index, effect.term), () => {});
+        this.#write(
+          () => this.#log.compact(effect.index, effect.term),
+          () => {},
+        );
         return;
       default:
         // Messages, snapshots and reads between servers: a group of one has nobody to exchange them with.
@@ -186,9 +236,14 @@ export class Consensus {
 
   #persist(effect: Extract<RaftEffect, { type: "persist" }>): void {
     const { token } = effect;
+    const { platform, dispatchLog } = this.#host;
+    const startedMs = platform.now();
     this.#write(
       () => this.#log.append(effect),
-      () => this.#driver.dispatch({ type: "persisted", token }),
+      () => {
+        if (this.#machine.role === "leader") dispatchLog.add(platform.now() - startedMs);
+        this.#driver.dispatch({ type: "persisted", token });
+      },
       () => this.#driver.dispatch({ type: "persist-refused", token }),
     );
   }
@@ -224,11 +279,14 @@ export class Consensus {
     this.#waiting.clear();
     this.#accepted.clear();
     for (const proposal of proposals) proposal.failed(error);
-    const reads = [...this.#reads.values()];
+    const others = [...this.#reads.values(), ...this.#transfers.values()];
     this.#reads.clear();
-    for (const read of reads) read.failed(error);
+    this.#transfers.clear();
+    for (const other of others) other.failed(error);
   }
 }
+
+const shuttingDown = (): OperationalError => new OperationalError("shutting-down", "The agent is shutting down");
 
 const outcomeUnknown = (): OperationalError =>
   new OperationalError("outcome-unknown", "leadership lost while committing log");
@@ -236,7 +294,10 @@ const outcomeUnknown = (): OperationalError =>
 const noLeader = (): OperationalError => new OperationalError("no-leader", "No cluster leader");
 
 const diskFull = (): OperationalError =>
-  new OperationalError("disk-full", "The disk is full: the write was refused and nothing was changed. Free space on the data directory's disk");
+  new OperationalError(
+    "disk-full",
+    "The disk is full: the write was refused and nothing was changed. Free space on the data directory's disk",
+  );
 
 const REJECTIONS: Record<RejectReason, [ErrorCode, string]> = {
   "not-leader": ["not-leader", "node is not the leader"],

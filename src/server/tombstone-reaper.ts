@@ -47,7 +47,8 @@ export class TombstoneReaper {
     const last = this.#seen.at(-1);
     if (count > 0 && (last === undefined || last.index < maxIndex)) this.#seen.push({ index: maxIndex, at: now });
     let due = 0;
-    while (this.#seen[0] !== undefined && this.#seen[0].at + TTL_MS <= now) due = (this.#seen.shift() as { index: number }).index;
+    while (this.#seen[0] !== undefined && this.#seen[0].at + TTL_MS <= now)
+      due = (this.#seen.shift() as { index: number }).index;
     // What could not be proposed now is covered by the next, higher index.
     if (due > 0) void this.#host.reap(due).catch(() => {});
   }

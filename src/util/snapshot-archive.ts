@@ -33,21 +33,32 @@ export function packSnapshotArchive(
   mtime: number,
 ): Uint8Array[] {
   const Size = state.reduce((sum, piece) => sum + piece.length, 0);
-  const metaBytes = utf8(JSON.stringify({ ...meta, Size }));
   const stateHash = sha256.create();
   for (const piece of state) stateHash.update(piece);
-  const sums = utf8(`${hex(sha256(metaBytes))}  ${META}\n${hex(stateHash.digest())}  ${STATE}\n`);
-  const file = (name: string, size: number, pieces: readonly Uint8Array[]): Uint8Array[] => [
-    tarHeader(name, size, { mtime }),
-    ...pieces,
-    tarPadding(size),
+  const { head, tail } = snapshotArchiveEnds({ ...meta, Size } as SnapshotMeta, stateHash.digest(), mtime);
+  return [...head, ...state, ...tail];
+}
+
+/**
+ * What stands before and after the bytes of `state.bin` in an archive, for a state that is too large to hold: it has
+ * `meta.Size` bytes and this SHA-256.
+ */
+export function snapshotArchiveEnds(
+  meta: SnapshotMeta,
+  stateHash: Uint8Array,
+  mtime: number,
+): { head: Uint8Array[]; tail: Uint8Array[] } {
+  const metaBytes = utf8(JSON.stringify(meta));
+  const sums = utf8(`${hex(sha256(metaBytes))}  ${META}\n${hex(stateHash)}  ${STATE}\n`);
+  const file = (name: string, bytes: Uint8Array): Uint8Array[] => [
+    tarHeader(name, bytes.length, { mtime }),
+    bytes,
+    tarPadding(bytes.length),
   ];
-  return [
-    ...file(META, metaBytes.length, [metaBytes]),
-    ...file(STATE, Size, state),
-    ...file(SUMS, sums.length, [sums]),
-    tarEnd(),
-  ];
+  return {
+    head: [...file(META, metaBytes), tarHeader(STATE, meta.Size, { mtime })],
+    tail: [tarPadding(meta.Size), ...file(SUMS, sums), tarEnd()],
+  };
 }
 
 /** Reads an archive piece by piece and checks it; holds no more of the state than the piece at hand. */

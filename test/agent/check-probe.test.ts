@@ -3,15 +3,9 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import {
-  type HttpProbeRequest,
-  probe,
-  type ProbeMeans,
-  type ProbeOutcome,
-  reasonOf,
-} from "../../src/agent/check-probe.ts";
+import { probe, type ProbeMeans, type ProbeOutcome, reasonOf } from "../../src/agent/check-probe.ts";
 import { boundedSpec, type CheckSpec, noTiming } from "../../src/check/spec.ts";
-import type { ExecOptions, ExecResult } from "../../src/platform.ts";
+import type { ExecOptions, ExecResult, HttpProbeRequest } from "../../src/platform.ts";
 import { utf8 } from "../../src/util/bytes.ts";
 import { settle, VirtualTime } from "./local-fixture.ts";
 
@@ -41,20 +35,16 @@ class Bench {
   readonly stop = new AbortController();
   outcome: ProbeOutcome | null = null;
   /** Starts a probe; its outcome is there once it has ended. */
-  start(given: CheckSpec, platform: Partial<ProbeMeans["platform"]>, more: Partial<ProbeMeans> = {}): this {
-    const means = { platform: { fetch: noFetch, ...platform }, timers: this.time.timers, ...more };
+  start(given: CheckSpec, platform: Partial<ProbeMeans["platform"]>): this {
+    const means = { platform: { fetch: noFetch, ...platform }, timers: this.time.timers };
     void probe(given, means, this.stop.signal).then((outcome) => (this.outcome = outcome));
     return this;
   }
 }
 
-async function run(
-  given: CheckSpec,
-  platform: Partial<ProbeMeans["platform"]>,
-  more: Partial<ProbeMeans> = {},
-): Promise<ProbeOutcome> {
+async function run(given: CheckSpec, platform: Partial<ProbeMeans["platform"]>): Promise<ProbeOutcome> {
   const bench = new Bench();
-  const means = { platform: { fetch: noFetch, ...platform }, timers: bench.time.timers, ...more };
+  const means = { platform: { fetch: noFetch, ...platform }, timers: bench.time.timers };
   const outcome = await probe(given, means, bench.stop.signal);
   assert.equal(bench.time.timers.pending, 0, "no timer is left");
   return outcome;
@@ -200,12 +190,12 @@ for (const [what, more, why] of lacking) {
     assert.equal(refused.status, "critical");
     assert.ok(refused.output.endsWith(why), refused.output);
     const asked: HttpProbeRequest[] = [];
-    const means = {
+    const better = {
       http: {
         request: async (request: HttpProbeRequest) => (asked.push(request), { status: 200, reason: "OK", body: null }),
       },
     };
-    const done = await run(http({ disableRedirects: true, ...more }), {}, means);
+    const done = await run(http({ disableRedirects: true, ...more }), better);
     assert.equal(done.status, "passing");
     const { url, body, tlsSkipVerify, tlsServerName } = http(more) as CheckSpec & { kind: "http" };
     assert.deepEqual(

@@ -364,7 +364,12 @@ export class Chaos extends Group {
     for (let index = Math.max(1, raft.baseIndex); index <= this.#committedMax; index += 1) {
       const committed = this.#committed.get(index)!;
       // One that was elected long ago may only now learn of it.
-      if (committed.inTerm < term) assert.equal(raft.termAt(index), committed.term, `the leader of ${term}, ${member.id}, lacks ${index}@${committed.term}`);
+      if (committed.inTerm < term)
+        assert.equal(
+          raft.termAt(index),
+          committed.term,
+          `the leader of ${term}, ${member.id}, lacks ${index}@${committed.term}`,
+        );
     }
   }
 
@@ -446,8 +451,10 @@ export class Chaos extends Group {
       if (this.now % 50 === 0) this.propose();
       this.tick();
     }
-    const show = ({ id, raft }: Member): string => `${id} ${raft.role} t${raft.term} ${raft.commitIndex}/${raft.lastIndex}`;
-    const peers = this.leader?.raft.progress.map(({ id, match, next, state }) => `${id} ${state} ${match} ${next}`) ?? [];
+    const show = ({ id, raft }: Member): string =>
+      `${id} ${raft.role} t${raft.term} ${raft.commitIndex}/${raft.lastIndex}`;
+    const peers =
+      this.leader?.raft.progress.map(({ id, match, next, state }) => `${id} ${state} ${match} ${next}`) ?? [];
     assert.ok(isDone(), `${failure}: ${[...this.members.values()].map(show).join(", ")}; peers: ${peers.join(", ")}`);
   }
 }
@@ -459,7 +466,9 @@ export function playSeed(seed: number, faultyMs: number): Chaos {
     chaos.play(faultyMs);
   } catch (error) {
     const { message } = error as Error;
-    throw new Error(`seed ${seed}: ${message}\n${chaos.trace.slice(-Number(process.env["TRACE"] ?? 60)).join("\n")}`, { cause: error });
+    throw new Error(`seed ${seed}: ${message}\n${chaos.trace.slice(-Number(process.env["TRACE"] ?? 60)).join("\n")}`, {
+      cause: error,
+    });
   }
   return chaos;
 }

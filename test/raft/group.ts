@@ -204,7 +204,7 @@ export class Member {
   refuseWrites(): void {
     const first = this.writes.find((write) => write.type !== "compact");
     this.writes = this.writes.filter((write) => write.type === "compact");
-    if (first !== undefined && first.type !== "compact") this.step({ type: "persist-refused", token: first.token });
+    if (first !== undefined) this.step({ type: "persist-refused", token: first.token });
   }
 
   /** Stops without notice: what the disk has not done is lost. */

@@ -84,7 +84,8 @@ function printThen(then: readonly Outgoing[]): string {
 export function printEffect(effect: RaftEffect): string {
   switch (effect.type) {
     case "persist": {
-      const hard = effect.hardState === null ? "" : ` term=${effect.hardState.term} vote=${effect.hardState.vote ?? "-"}`;
+      const hard =
+        effect.hardState === null ? "" : ` term=${effect.hardState.term} vote=${effect.hardState.vote ?? "-"}`;
       const entries = effect.entries.length === 0 ? "" : ` ${printEntries(effect.entries)}`;
       return `persist #${effect.token}${hard}${entries}${printThen(effect.then)}`;
     }

@@ -24,9 +24,16 @@ export class Transcript {
   run(line: string): string {
     const words = line.split(/\s+/);
     const name = words[0]!;
-    const named = new Map(words.slice(1).flatMap((word) => (word.includes("=") ? [word.split("=") as [string, string]] : [])));
+    const named = new Map(
+      words.slice(1).flatMap((word) => (word.includes("=") ? [word.split("=") as [string, string]] : [])),
+    );
     const args = words.slice(1).filter((word) => !word.includes("="));
     this.#group.lines = [];
+    if (name === "quiet") {
+      // quiet <command>: for what leads up to the scene
+      this.run(words.slice(1).join(" "));
+      return "ok";
+    }
     this.#command(name, args, named);
     return this.#group.lines.join("\n") || "ok";
   }
@@ -49,7 +56,10 @@ export class Transcript {
         const terms = list(named.get("terms")).map(Number);
         const term = Number(named.get("term") ?? Math.max(...terms));
         const configuration = configurationOf(list(named.get("voters")));
-        group.add(args[0]!, terms.length === 0 ? undefined : diskOf(configuration, terms, { term, vote: named.get("vote") ?? null }));
+        group.add(
+          args[0]!,
+          terms.length === 0 ? undefined : diskOf(configuration, terms, { term, vote: named.get("vote") ?? null }),
+        );
         group.lines = [];
         return;
       }
@@ -73,7 +83,10 @@ export class Transcript {
         group.run(Number(args[0]));
         return;
       case "propose":
-        member().step({ type: "propose", entries: args.slice(1).map((data) => ({ ref: this.#nextRef(), data: bytes(data) })) });
+        member().step({
+          type: "propose",
+          entries: args.slice(1).map((data) => ({ ref: this.#nextRef(), data: bytes(data) })),
+        });
         return;
       case "settle":
         group.settle(args.length === 0 ? undefined : args);
@@ -124,7 +137,11 @@ export class Transcript {
         member().takeSnapshot();
         return;
       case "ship":
-        for (const snapshot of group.snapshots.slice()) group.ship(snapshot, args[0] !== "fail");
+        // ship [fail | twice]: the snapshots under way arrive, or do not, or arrive and are sent once more
+        for (const snapshot of group.snapshots.slice()) {
+          group.ship(snapshot, args[0] !== "fail");
+          if (args[0] === "twice") group.snapshots.push(snapshot);
+        }
         return;
       case "change":
         // change a promote d
@@ -144,11 +161,16 @@ export class Transcript {
           print(`${one.id}: ${one.raft.canReadLocally(group.now) ? "yes" : "no"}`);
         }
         return;
+      case "deadline":
+        print(`${args[0]}: ${member().raft.deadline ?? "none"}`);
+        return;
       case "log":
         for (const one of this.#named(args)) {
           const entries: Entry[] = one.raft.entriesBetween(one.raft.baseIndex + 1, one.raft.lastIndex);
           const { baseIndex, commitIndex } = one.raft;
-          print(`${one.id}: base=${baseIndex}@${one.raft.termAt(baseIndex)} commit=${commitIndex} ${printEntries(entries)}`);
+          print(
+            `${one.id}: base=${baseIndex}@${one.raft.termAt(baseIndex)} commit=${commitIndex} ${printEntries(entries)}`,
+          );
         }
         return;
       case "status":
@@ -167,7 +189,11 @@ export class Transcript {
         }
         return;
       case "dropped":
-        print(Object.entries(member().raft.dropped).flatMap(([reason, count]) => (count > 0 ? [`${reason}: ${count}`] : [])).join(" ") || "nothing");
+        print(
+          Object.entries(member().raft.dropped)
+            .flatMap(([reason, count]) => (count > 0 ? [`${reason}: ${count}`] : []))
+            .join(" ") || "nothing",
+        );
         return;
       default:
         throw new Error(`unknown command ${name}`);
@@ -228,11 +254,20 @@ function numbers<K extends string>(named: Map<string, string>, keys: Record<stri
   return found;
 }
 
-function timingsOf(named: Map<string, string>): ReturnType<typeof numbers<"heartbeatMs" | "electionTimeoutMs" | "leaseMs" | "commitNotifyMs">> {
-  return numbers(named, { heartbeat: "heartbeatMs", election: "electionTimeoutMs", lease: "leaseMs", notify: "commitNotifyMs" });
+function timingsOf(
+  named: Map<string, string>,
+): ReturnType<typeof numbers<"heartbeatMs" | "electionTimeoutMs" | "leaseMs" | "commitNotifyMs">> {
+  return numbers(named, {
+    heartbeat: "heartbeatMs",
+    election: "electionTimeoutMs",
+    lease: "leaseMs",
+    notify: "commitNotifyMs",
+  });
 }
 
-function limitsOf(named: Map<string, string>): ReturnType<typeof numbers<"maxEntriesPerMessage" | "maxInflight" | "trailingEntries">> {
+function limitsOf(
+  named: Map<string, string>,
+): ReturnType<typeof numbers<"maxEntriesPerMessage" | "maxInflight" | "trailingEntries">> {
   return numbers(named, { entries: "maxEntriesPerMessage", inflight: "maxInflight", trailing: "trailingEntries" });
 }
 
@@ -247,7 +282,9 @@ export function runTranscript(text: string): string {
       blocks.push(head);
       continue;
     }
-    const output = commands.map((command) => transcript.run(command)).filter((printed, i) => printed !== "ok" || i === commands.length - 1);
+    const output = commands
+      .map((command) => transcript.run(command))
+      .filter((printed, i) => printed !== "ok" || i === commands.length - 1);
     blocks.push(`${head}\n----\n${output.join("\n")}`);
   }
   return `${blocks.join("\n\n")}\n`;

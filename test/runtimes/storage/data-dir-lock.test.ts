@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { acquireDataDir } from "../../../runtimes/node/data-dir-lock.ts";
+import { acquireDataDir, type DataDirLock } from "../../../runtimes/node/data-dir-lock.ts";
 import { type ErrorCode, OperationalError } from "../../../src/types/error.ts";
 
 /** A machine that is busy takes its time, and some runtimes give up early. */
@@ -120,6 +120,55 @@ test("data directory: of many that find a dead holder's lock at once, one gets i
       await taken[0]?.value.release();
     });
   }
+});
+
+test("data directory: a contender that was overtaken twice while it made its file gives way", SLOW, async () => {
+  await inDir(async (dir) => {
+    await (await acquireDataDir(dir)).release();
+    const link = fs.promises.link;
+    let holder: DataDirLock | null = null;
+    fs.promises.link = async (...args) => {
+      fs.promises.link = link;
+      // The next number is taken, released, and then gone, since the one after it has it.
+      await (await acquireDataDir(dir)).release();
+      holder = await acquireDataDir(dir);
+      await link(...args);
+    };
+    try {
+      await assertRefused("conflict", /agent.lock.3 says/, acquireDataDir(dir));
+    } finally {
+      fs.promises.link = link;
+    }
+    assert.deepEqual(lockFiles(dir), ["agent.lock.3"]);
+    await (holder as DataDirLock | null)?.release();
+  });
+});
+
+test("data directory: it is never held twice, however fast it is taken and let go", SLOW, async () => {
+  await inDir(async (dir) => {
+    let holders = 0;
+    let taken = 0;
+    const contend = async (): Promise<void> => {
+      for (let i = 0; i < 60; i += 1) {
+        let lock;
+        try {
+          lock = await acquireDataDir(dir);
+        } catch (error) {
+          assert.equal((error as OperationalError).code, "conflict");
+          continue;
+        }
+        holders += 1;
+        taken += 1;
+        assert.equal(holders, 1);
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(holders, 1);
+        holders -= 1;
+        await lock.release();
+      }
+    };
+    await Promise.all(Array.from({ length: 12 }, contend));
+    assert.ok(taken > 5, `taken ${taken} times`);
+  });
 });
 
 test("data directory: of several processes that find it free at once, one gets it", SLOW, async () => {

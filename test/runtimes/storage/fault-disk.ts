@@ -60,9 +60,21 @@ export class FaultDisk implements FileSystem {
     return disk;
   }
 
-  /** The disk as a killed process leaves it: everything that was written. */
+  /** A disk with everything that was written, all of it durable. */
   copy(): FaultDisk {
     return this.powerCut(this.#pending);
+  }
+
+  /** The disk as a killed process leaves it: everything that was written, durable or not as it is. */
+  killed(): FaultDisk {
+    const disk = new FaultDisk();
+    disk.#nextInode = this.#nextInode;
+    for (const [inode, bytes] of this.#files) disk.#files.set(inode, bytes.slice());
+    for (const [inode, bytes] of this.#durableFiles) disk.#durableFiles.set(inode, bytes.slice());
+    disk.#names = new Map(this.#names);
+    disk.#durableNames = new Map(this.#durableNames);
+    disk.#pending = [...this.#pending];
+    return disk;
   }
 
   paths(): string[] {

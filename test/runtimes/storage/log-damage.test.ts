@@ -15,14 +15,14 @@ const SLOW = { timeout: 60_000 };
 
 const SEGMENT = (sequence: number): string => `${DIR}/${String(sequence).padStart(10, "0")}.log`;
 
-/** Entries of 150 bytes, five to a segment; the last call is one record of two entries and a hard state. */
+/** Entries of 150 bytes, four to a segment; the last call is one record of two entries and a hard state. */
 const CALLS: Call[] = [
   { type: "append", batch: { entries: [], hardState: { term: 1, vote: "server-1" } } },
-  ...Array.from({ length: 16 }, (_, i) => append(entry(i + 1, 1, filler(150, i)))),
+  ...Array.from({ length: 18 }, (_, i) => append(entry(i + 1, 1, filler(150, i)))),
   {
     type: "append",
     batch: {
-      entries: [entry(17, 2, filler(150, 17)), entry(18, 2, filler(90, 18))],
+      entries: [entry(19, 2, filler(150, 17)), entry(20, 2, filler(90, 18))],
       hardState: { term: 2, vote: "server-2" },
     },
   },
@@ -56,7 +56,10 @@ function diskWith(...changes: [path: string, bytes: Uint8Array | null][]): Fault
 
 /** Where records begin in a file, by their own offsets and lengths. */
 function recordsOf(path: string): { start: number; end: number }[] {
-  const bytes = bytesOf(path);
+  return recordsIn(bytesOf(path));
+}
+
+function recordsIn(bytes: Uint8Array<ArrayBuffer>): { start: number; end: number }[] {
   const view = new DataView(bytes.buffer);
   const records = [];
   for (let start = 0; start + 16 <= bytes.length && view.getUint32(start + 4, true) > 0;) {
@@ -94,6 +97,7 @@ async function outcome(disk: FaultDisk): Promise<string> {
 
 test("log damage: the fixture has several segments and loads", SLOW, async () => {
   assert.ok(FILES.length >= 4, FILES.join(" "));
+  assert.ok(recordsOf(LAST).length >= 4, "the last segment has records before its last one");
   assert.ok((await outcome(pristine.copy())) === WHOLE);
 });
 
@@ -118,11 +122,10 @@ test("log damage: a last record of which any sectors were not written is cut", S
   const calls: Call[] = [append(entry(1, 1, "one")), append(entry(2, 1, filler(2500, 2)))];
   const source = new FaultDisk();
   await makeCalls(source, calls, { segmentBytes: 8192, allocateBytes: 4096 });
-  const whole = source.file(SEGMENT(1)) as Uint8Array<ArrayBuffer>;
-  const view = new DataView(whole.buffer);
-  let start = 0;
-  for (let i = 0; i < 2; i += 1) start += Math.ceil((20 + view.getUint32(start + 4, true)) / 8) * 8;
-  const end = start + Math.ceil((20 + view.getUint32(start + 4, true)) / 8) * 8;
+  const { start, end } = recordsIn(source.file(SEGMENT(1)) as Uint8Array<ArrayBuffer>).at(-1) as {
+    start: number;
+    end: number;
+  };
   const sectors = [];
   for (let at = start; at < end; at = (Math.floor(at / 512) + 1) * 512) sectors.push(at);
   assert.ok(sectors.length >= 5);
@@ -136,6 +139,37 @@ test("log damage: a last record of which any sectors were not written is cut", S
     await store.close();
     assert.equal(loaded.entries.length, 1, `sectors lost: ${lost.toString(2)}`);
   }
+});
+
+test("log damage: of a torn write that was cut nothing is left to confuse the next start", SLOW, async () => {
+  // Where the sector of the record's beginning was not written but those with its end were, the next record covers the gap.
+  for (let length = 0; length < 520; length += 8) {
+    const disk = new FaultDisk();
+    const options = { segmentBytes: 8192, allocateBytes: 4096 };
+    await makeCalls(disk, [append(entry(1, 1, filler(length, 1))), append(entry(2, 1, filler(1500, 2)))], options);
+    const bytes = disk.file(SEGMENT(1)) as Uint8Array<ArrayBuffer>;
+    const { start } = recordsIn(bytes).at(-1) as { start: number };
+    bytes.fill(0, start, (Math.floor(start / 512) + 1) * 512);
+    assert.equal((await loadAndGoOn(disk, options)).entries.length, 1, `an entry of ${length} bytes before it`);
+  }
+});
+
+test("log damage: a record of another history of the same log is noticed", SLOW, async () => {
+  // Two servers' worth of history from one copy of the disk: same salt, same places, other content.
+  const options = { segmentBytes: 8192, allocateBytes: 4096 };
+  const one = new FaultDisk();
+  await makeCalls(one, [append(entry(1))], options);
+  const two = one.copy();
+  await makeCalls(one, [append(entry(2, 1, "one 2")), append(entry(3, 1, "one 3"))], options);
+  await makeCalls(two, [append(entry(2, 1, "two 2")), append(entry(3, 1, "two 3"))], options);
+  const records = recordsIn(one.file(SEGMENT(1)) as Uint8Array<ArrayBuffer>);
+  const { start, end } = records.at(-2) as { start: number; end: number };
+  const mixed = (one.file(SEGMENT(1)) as Uint8Array).slice();
+  mixed.set((two.file(SEGMENT(1)) as Uint8Array).subarray(start, end), start);
+  one.setFile(SEGMENT(1), mixed);
+  const error = await assertDamaged(one, "a record of another history", SEGMENT(1));
+  assert.match(error.message, /does not continue the one before it/);
+  assert.equal(error.offset, end);
 });
 
 test("log damage: a flipped bit anywhere is noticed or without effect", SLOW, async () => {
@@ -259,7 +293,7 @@ test(
       });
     }
     const disk = pristine.copy();
-    await makeCalls(disk, [append(entry(19, 2, value))], { segmentBytes: 1024 * 1024 });
+    await makeCalls(disk, [append(entry(21, 2, value))], { segmentBytes: 1024 * 1024 });
     const torn = disk.file(LAST) as Uint8Array;
     assert.ok(torn[valueAt + 2500] !== 0, "the value is where it was thought to be");
     torn.fill(0, valueAt + 2500);

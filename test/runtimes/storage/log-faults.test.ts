@@ -1,11 +1,12 @@
 // A disk that fails or is full while the log is written to.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogStoreOptions } from "../../../runtimes/node/log-store.ts";
+import type { FileSystem } from "../../../runtimes/node/file-system.ts";
+import { type LogStoreOptions, openLogStore } from "../../../runtimes/node/log-store.ts";
 import type { LogStore } from "../../../src/platform.ts";
 import { type ErrorCode, OperationalError } from "../../../src/types/error.ts";
 import { diskError, FaultDisk, type OperationKind } from "./fault-disk.ts";
-import { filler, loadAndGoOn, openOn } from "./log-fixture.ts";
+import { DIR, filler, loadAndGoOn, openOn, SMALL } from "./log-fixture.ts";
 import { append, type Call, callStore, entry, LogModel, printLog, RandomCalls } from "./log-model.ts";
 
 /** A machine that is busy takes its time, and some runtimes give up early. */
@@ -268,6 +269,77 @@ function fit(call: Call, model: LogModel): Call | null {
   return { type: "append", batch: { entries, hardState: call.batch.hardState } };
 }
 
+test(
+  "log faults: segments that compaction or reset made worthless are deleted, also after the next start",
+  SLOW,
+  async () => {
+    for (const how of ["compact", "reset"] as const) {
+      const disk = new FaultDisk();
+      const { store } = await openOn(disk);
+      for (let index = 1; index <= 40; index += 1) assert.equal(await put(store, index), null);
+      const before = disk.paths().length;
+      assert.ok(before > 5);
+      // Behind the last entry: a reset frees what compaction to there would not.
+      const done = how === "compact" ? store.compact(38, 1) : store.reset(2, 5);
+      await done;
+      const crashed = disk.killed();
+      await store.close();
+      assert.ok(disk.paths().length <= 2, `${how}: ${disk.paths().join(" ")}`);
+      const next = await openOn(crashed);
+      await next.store.close();
+      assert.ok(crashed.paths().length <= 2, `${how}, after a crash: ${crashed.paths().join(" ")}`);
+    }
+  },
+);
+
+test("log faults: close waits for a write under way, also when something else has failed meanwhile", SLOW, async () => {
+  const disk = new FaultDisk();
+  const plain = await openOn(disk, { sync: "off-loop" });
+  for (let index = 1; index <= 20; index += 1) assert.equal(await put(plain.store, index), null);
+  await plain.store.close();
+
+  let letGo: () => void = () => {};
+  const gate = new Promise<void>((resolve) => (letGo = resolve));
+  let begin: () => void = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  let isHeld = false;
+  const fileSystem: FileSystem = {
+    makeDirectory: () => disk.makeDirectory(),
+    list: (path) => disk.list(path),
+    rename: (from, to) => disk.rename(from, to),
+    syncDirectory: (path) => disk.syncDirectory(path),
+    unlink: async () => {
+      await begun;
+      throw diskError("EIO");
+    },
+    open: async (path, mode) => {
+      const file = await disk.open(path, mode);
+      const write = file.write.bind(file);
+      file.write = async (bytes, position) => {
+        if (isHeld) begin();
+        if (isHeld) await gate;
+        return await write(bytes, position);
+      };
+      return file;
+    },
+  };
+  const store = await openLogStore(DIR, { ...SMALL, sync: "off-loop", fileSystem });
+  await store.load();
+  await store.compact(19, 1);
+  isHeld = true;
+  const writing = put(store, 21);
+  // The deletion of the old segments fails while the write is under way.
+  assert.equal((await writing)?.code, "storage-failed");
+  let isClosed = false;
+  const closing = store.close().then(() => (isClosed = true));
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isClosed, false);
+  letGo();
+  await closing;
+  assert.equal(disk.openFiles, 0);
+  assert.ok((await loadAndGoOn(disk.copy())).entries.length >= 1);
+});
+
 test("log faults: calls of one turn share one record and one sync", SLOW, async () => {
   const disk = new FaultDisk();
   const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024 });
@@ -334,7 +406,6 @@ test("log faults: with auto, slow syncs go off the loop and fast ones come back 
 });
 
 test("log faults: calls after close are refused, and calls before load are a bug", SLOW, async () => {
-  const { openLogStore } = await import("../../../runtimes/node/log-store.ts");
   const disk = new FaultDisk();
   const store = await openLogStore("/raft", { fileSystem: disk });
   assert.throws(() => store.append({ entries: [], hardState: { term: 1, vote: null } }), /loaded before/);

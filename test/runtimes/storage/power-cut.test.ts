@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { LogStoreOptions } from "../../../runtimes/node/log-store.ts";
 import { FaultDisk, type Pending } from "./fault-disk.ts";
 import { loadAndGoOn, openOn } from "./log-fixture.ts";
-import { callStore, printLog, RandomCalls, seeded } from "./log-model.ts";
+import { callStore, entry, printLog, RandomCalls, seeded } from "./log-model.ts";
 
 /** A machine that is busy takes its time, and some runtimes give up early. */
 const SLOW = { timeout: 60_000 };
@@ -25,7 +25,11 @@ interface Run {
 }
 
 /** Calls `see` with all cuts of a run, and returns the state after each number of calls. */
-async function cutsOf({ seed, calls: count, options }: Run, see: (cut: Cut) => void): Promise<string[]> {
+async function cutsOf(
+  { seed, calls: count, options }: Run,
+  see: (cut: Cut) => void,
+  seeDisk: (disk: FaultDisk) => void = () => {},
+): Promise<string[]> {
   const random = seeded(seed);
   const calls = new RandomCalls(seed, { dataBytesMax: 300, compactEvery: 10, resetEvery: 40 });
   const states = [printLog(calls.model.state)];
@@ -35,6 +39,7 @@ async function cutsOf({ seed, calls: count, options }: Run, see: (cut: Cut) => v
   let operation = 0;
   disk.after = (kind, path) => {
     operation += 1;
+    seeDisk(disk);
     const what = `seed ${seed}, operation ${operation} (${kind} ${path})`;
     for (const [how, survived] of survivors(disk.pending, random)) {
       see({ disk: disk.powerCut(survived), acknowledged, made, what: `${what}, ${how}` });
@@ -145,4 +150,36 @@ test("power cut: a second one during the repair loses nothing that the first lef
     );
   }
   assert.ok(seconds > 300, `${seconds} second cuts`);
+});
+
+test("power cut: what a killed process left and the next one loaded is durable from then on", SLOW, async () => {
+  // The server acts upon what it loaded, so it counts as acknowledged, whether the killed process had synced it or not.
+  for (const { seed, options } of RUNS) {
+    const killed: FaultDisk[] = [];
+    const states = await cutsOf(
+      { seed, calls: 40, options },
+      () => {},
+      (disk) => killed.push(disk.killed()),
+    );
+    assert.ok(killed.length > 50, `${killed.length} disks`);
+    for (const [i, disk] of killed.entries()) {
+      const { store, loaded } = await openOn(disk, options);
+      await store.close();
+      const expected = printLog(loaded);
+      assert.ok(states.includes(expected));
+      for (const [how, survived] of survivors(disk.pending, seeded(i))) {
+        assert.ok(
+          printLog(await loadAndGoOn(disk.powerCut(survived), options)) === expected,
+          `seed ${seed}, disk ${i}, ${how}`,
+        );
+      }
+      // And so is what was written after it, which a seal that was never synced would make worthless.
+      const again = await openOn(disk, options);
+      const next = again.loaded.base.index + again.loaded.entries.length + 1;
+      await again.store.append({ entries: [entry(next, 99)], hardState: null });
+      await again.store.close();
+      const { entries } = await loadAndGoOn(disk.powerCut([]), options);
+      assert.equal(entries.at(-1)?.index, next);
+    }
+  }
 });
