@@ -3,8 +3,8 @@
 //
 //   node test/run.ts [--runtime node,bun,deno] [part of a path …]
 //
-// A file named *.node.test.ts runs once, under Node: it starts other programs (on whichever runtimes it tests), or is too
-// heavy to run three times. Every other *.test.ts runs on all three runtimes, and what ran on Node must also have run on the
+// A file named *.node.test.ts, or in test/e2e, runs once, under Node: it starts other programs (on whichever runtimes it tests),
+// or is too heavy to run three times. Every other *.test.ts runs on all three runtimes, and what ran on Node must also have run on the
 // others: a file that ends early, or that a runtime gives up on, does not pass by saying nothing.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { count, type FileReport, parseJunit } from "./support/junit.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-const ONLY_NODE = /\.node\.test\.ts$/;
+const ONLY_NODE = /\.node\.test\.ts$|^test\/e2e\//;
 const FILE_LIMIT_MS = 10 * 60_000;
 /** A test's longest time where a runtime has a limit of its own. */
 const TEST_LIMIT_MS = 120_000;
@@ -49,8 +49,18 @@ const sums: [string, Sums][] = [];
 if (runtimes.includes("node")) sums.push(["Node", await underNode(seen)]);
 if (shared.length > 0) {
   const others = [
-    runtimes.includes("bun") ? underOther("Bun", ["bun", "test", `--timeout=${TEST_LIMIT_MS}`, "--reporter=junit", "--reporter-outfile={report}"]) : null,
-    runtimes.includes("deno") ? underOther("Deno", ["deno", "test", "-A", "--no-check", "--junit-path={report}"]) : null,
+    runtimes.includes("bun")
+      ? underOther("Bun", [
+          "bun",
+          "test",
+          `--timeout=${TEST_LIMIT_MS}`,
+          "--reporter=junit",
+          "--reporter-outfile={report}",
+        ])
+      : null,
+    runtimes.includes("deno")
+      ? underOther("Deno", ["deno", "test", "-A", "--no-check", "--junit-path={report}"])
+      : null,
   ];
   for (const other of others) if (other !== null) sums.push(await other);
 }
@@ -79,7 +89,11 @@ async function underNode(names: Seen): Promise<Sums> {
   const failedFiles = new Set<string>();
   const output = new Map<string, string>();
   const concurrency = Math.min(4, Math.max(2, availableParallelism()));
-  for await (const { type, data } of run({ files: files.map((name) => join(root, name)), concurrency, timeout: FILE_LIMIT_MS })) {
+  for await (const { type, data } of run({
+    files: files.map((name) => join(root, name)),
+    concurrency,
+    timeout: FILE_LIMIT_MS,
+  })) {
     if (type === "test:stdout" || type === "test:stderr") {
       const file = within(data.file);
       output.set(file, (output.get(file) ?? "") + data.message);
@@ -90,15 +104,23 @@ async function underNode(names: Seen): Promise<Sums> {
       if (type === "test:pass") continue;
       failedFiles.add(file);
       const { error } = data.details;
-      console.log(`FAIL ${file}: ${data.name}\n${indent(String((error.cause as Error | undefined)?.stack ?? error.cause ?? error.message))}`);
+      console.log(
+        `FAIL ${file}: ${data.name}\n${indent(String((error.cause as Error | undefined)?.stack ?? error.cause ?? error.message))}`,
+      );
     } else if (type === "test:summary" && data.file !== undefined) {
       const file = within(data.file);
       if (data.counts.tests > 0) waiting.delete(file);
-      console.log(`${data.success ? "ok" : "FAIL"} ${file}: ${data.counts.tests} tests, ${(data.duration_ms / 1000).toFixed(1)} s`);
+      console.log(
+        `${data.success ? "ok" : "FAIL"} ${file}: ${data.counts.tests} tests, ${(data.duration_ms / 1000).toFixed(1)} s`,
+      );
     } else if (type === "test:summary") {
       const { counts } = data;
       // A test meant to be done later is neither.
-      Object.assign(result, { passed: counts.passed, failed: counts.failed + counts.cancelled, skipped: counts.skipped + counts.todo });
+      Object.assign(result, {
+        passed: counts.passed,
+        failed: counts.failed + counts.cancelled,
+        skipped: counts.skipped + counts.todo,
+      });
     }
   }
   for (const file of waiting) {
@@ -109,7 +131,8 @@ async function underNode(names: Seen): Promise<Sums> {
     result.failed += 1;
     console.log(`FAIL ${file}: it has no test, or ended before they had run`);
   }
-  for (const file of failedFiles) if (output.has(file)) console.log(`output of ${file}:\n${indent(lastLines(output.get(file) as string))}`);
+  for (const file of failedFiles)
+    if (output.has(file)) console.log(`output of ${file}:\n${indent(lastLines(output.get(file) as string))}`);
   return result;
 }
 
@@ -154,7 +177,9 @@ function readReport(path: string): FileReport[] {
 function missingNames(expected: Map<string, number> | undefined, report: FileReport | undefined): string[] {
   const found = report?.names ?? new Map<string, number>();
   if (expected === undefined) return found.size === 0 ? ["every test"] : [];
-  return [...expected].flatMap(([name, times]) => Array.from<string>({ length: Math.max(0, times - (found.get(name) ?? 0)) }).fill(name));
+  return [...expected].flatMap(([name, times]) =>
+    Array.from<string>({ length: Math.max(0, times - (found.get(name) ?? 0)) }).fill(name),
+  );
 }
 
 function capture(program: string, words: readonly string[]): Promise<{ code: number | null; output: string }> {

@@ -71,7 +71,11 @@ const imports = product.flatMap(importsOf);
 
 function importsOf(from: string): Import[] {
   const text = read(from).replaceAll(/^\s*\/\/.*$/gm, "");
-  const found = [...text.matchAll(/^(?:import|export)\s+(type\s)?[^"';]*?from\s+"([^"]+)"|^import\s+()"([^"]+)"|\bimport\(\s*()"([^"]+)"\s*\)/gm)];
+  const found = [
+    ...text.matchAll(
+      /^(?:import|export)\s+(type\s)?[^"';]*?from\s+"([^"]+)"|^import\s+()"([^"]+)"|\bimport\(\s*()"([^"]+)"\s*\)/gm,
+    ),
+  ];
   return found.map(([, type, named, , bare, , dynamic]) => {
     const written = (named ?? bare ?? dynamic) as string;
     const to = written.startsWith(".") ? join(dirname(from), written).replaceAll("\\", "/") : written;
@@ -96,7 +100,10 @@ test("imports: none climbs the order of the folders", () => {
     const [above, below] = [layerOf(from), layerOf(to)];
     return below !== null && above !== below && rankOf(below) <= rankOf(above);
   });
-  assert.deepEqual(climbing.map(({ from, to }) => `${from} imports ${to}`), []);
+  assert.deepEqual(
+    climbing.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
 });
 
 test("imports: none leads out of the product, to a file that is not there, or leaves out its extension", () => {
@@ -104,7 +111,10 @@ test("imports: none leads out of the product, to a file that is not there, or le
     if (!to.includes("/") || /^(?:@|node:)/.test(to) || to === from) return false;
     return layerOf(to) === null || !existsSync(join(root, to));
   });
-  assert.deepEqual(lost.filter(({ to }) => !/^[a-z]/.test(to) || to.endsWith(".ts")).map(({ from, to }) => `${from} imports ${to}`), []);
+  assert.deepEqual(
+    lost.filter(({ to }) => !/^[a-z]/.test(to) || to.endsWith(".ts")).map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
 });
 
 test("imports: src uses no module of a runtime, and packages only where they belong", () => {
@@ -113,21 +123,34 @@ test("imports: src uses no module of a runtime, and packages only where they bel
     const name = /^(?:@[^/]+\/)?[^/]+/.exec(to)?.[0] ?? "";
     return !PACKAGES[name]?.includes(layerOf(from) ?? "");
   });
-  assert.deepEqual(wrong.map(({ from, to }) => `${from} imports ${to}`), []);
+  assert.deepEqual(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
 });
 
 test("imports: raft and gossip know no Consul record, and not each other", () => {
   const wrong = imports.filter(({ from, to }) => {
     if (layerOf(from) !== "raft" && layerOf(from) !== "gossip") return false;
-    return to !== "src/types/error.ts" && layerOf(to) !== layerOf(from) && layerOf(to) !== "util" && to.startsWith("src/");
+    return (
+      to !== "src/types/error.ts" && layerOf(to) !== layerOf(from) && layerOf(to) !== "util" && to.startsWith("src/")
+    );
   });
-  assert.deepEqual(wrong.map(({ from, to }) => `${from} imports ${to}`), []);
+  assert.deepEqual(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
 });
 
 test("imports: the client needs nothing beside it but types and helpers", () => {
   const allowed = ["client", "util", "types"];
-  const wrong = imports.filter(({ from, to }) => from.startsWith("src/client/") && !allowed.includes(layerOf(to) ?? ""));
-  assert.deepEqual(wrong.map(({ from, to }) => `${from} imports ${to}`), []);
+  const wrong = imports.filter(
+    ({ from, to }) => from.startsWith("src/client/") && !allowed.includes(layerOf(to) ?? ""),
+  );
+  assert.deepEqual(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
 });
 
 test("imports: no file imports itself by way of others", () => {
@@ -147,19 +170,46 @@ test("imports: no file imports itself by way of others", () => {
 });
 
 test("files: none in src or runtimes passes 500 lines", () => {
-  const long = product.map((path) => ({ path, lines: read(path).split("\n").length - 1 })).filter(({ path, lines }) => lines > (LONG_FILES[path] ?? LINES_MAX));
+  const long = product
+    .map((path) => ({ path, lines: read(path).split("\n").length - 1 }))
+    .filter(({ path, lines }) => lines > (LONG_FILES[path] ?? LINES_MAX));
   assert.deepEqual(long, []);
 });
 
 test("files: each begins with a comment that says what it is, save tests, whose titles do", () => {
-  const others = ["test", "bench", "examples", "scripts"].filter((folder) => existsSync(join(root, folder))).flatMap(sourcesIn);
-  const silent = [...product, ...others.filter((path) => !path.endsWith(".test.ts"))].filter((path) => !/^(?:#!.*\n)?\/[/*]/.test(read(path)));
+  const others = ["test", "bench", "examples", "scripts"]
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap(sourcesIn);
+  const silent = [...product, ...others.filter((path) => !path.endsWith(".test.ts"))].filter(
+    (path) => !/^(?:#!.*\n)?\/[/*]/.test(read(path)),
+  );
   assert.deepEqual(silent, []);
 });
 
 test("files: names are kebab-case", () => {
   const all = [...product, ...sourcesIn("test")];
-  assert.deepEqual(all.filter((path) => !/^(?:[a-z\d]+(?:-[a-z\d]+)*\/)+[a-z\d]+(?:-[a-z\d]+)*(?:\.(?:test|node\.test|pure|d))?\.ts$/.test(path)), []);
+  assert.deepEqual(
+    all.filter(
+      (path) =>
+        !/^(?:[a-z\d]+(?:-[a-z\d]+)*\/)+[a-z\d]+(?:-[a-z\d]+)*(?:\.(?:test|node\.test|pure|d))?\.ts$/.test(path),
+    ),
+    [],
+  );
+});
+
+test("tests: those that start agents in processes of their own run once, under Node", () => {
+  const starts = new Set(["test/conformance/agent-process.ts", "test/support/process.ts"]);
+  const tests = sourcesIn("test");
+  // Whoever imports one that starts agents starts agents.
+  for (let size = 0; size !== starts.size;) {
+    size = starts.size;
+    for (const path of tests)
+      if (importsOf(path).some(({ to, typeOnly }) => !typeOnly && starts.has(to))) starts.add(path);
+  }
+  const thrice = [...starts].filter(
+    (path) => path.endsWith(".test.ts") && !path.endsWith(".node.test.ts") && !path.startsWith("test/e2e/"),
+  );
+  assert.deepEqual(thrice, [], "name them *.node.test.ts");
 });
 
 test("comments: exports have one", () => {
@@ -174,15 +224,35 @@ test("comments: exports have one", () => {
     }
   }
   const over = Object.entries(counts).filter(([folder, list]) => list.length > (UNDOCUMENTED_MAX[folder] ?? 0));
-  assert.deepEqual(over.map(([folder, list]) => `${folder}: ${list.length}, ${UNDOCUMENTED_MAX[folder] ?? 0} allowed: ${list.join(", ")}`), []);
+  assert.deepEqual(
+    over.map(
+      ([folder, list]) => `${folder}: ${list.length}, ${UNDOCUMENTED_MAX[folder] ?? 0} allowed: ${list.join(", ")}`,
+    ),
+    [],
+  );
 });
 
 test("words: no path of somebody's machine and no host of a package registry is written anywhere", () => {
   // Put together here, so that this file does not contain them.
-  const forbidden = [["/wo", "rk/"], ["/ro", "ot/"], ["/ho", "me/"], ["/Us", "ers/"], ["regis", "try.npmjs"], ["npm", "mirror"], ["regis", "try.yarnpkg"], ["jsr", ".io/@"]].map((parts) => parts.join(""));
-  const folders = ["src", "runtimes", "test", "bench", "docs", "examples", "scripts"].filter((folder) => existsSync(join(root, folder)));
+  const forbidden = [
+    ["/wo", "rk/"],
+    ["/ro", "ot/"],
+    ["/ho", "me/"],
+    ["/Us", "ers/"],
+    ["regis", "try.npmjs"],
+    ["npm", "mirror"],
+    ["regis", "try.yarnpkg"],
+    ["jsr", ".io/@"],
+  ].map((parts) => parts.join(""));
+  const folders = ["src", "runtimes", "test", "bench", "docs", "examples", "scripts"].filter((folder) =>
+    existsSync(join(root, folder)),
+  );
   const loose = readdirSync(root).filter((name) => /\.(?:md|ts|json|toml)$/.test(name));
-  const text = [...folders.flatMap(filesIn).filter((path) => /\.(?:ts|mjs|js|json|md|txt|html|sh|toml)$/.test(path)), ...loose, ".ci/run"];
+  const text = [
+    ...folders.flatMap(filesIn).filter((path) => /\.(?:ts|mjs|js|json|md|txt|html|sh|toml)$/.test(path)),
+    ...loose,
+    ".ci/run",
+  ];
   const found = text.flatMap((path) => {
     const content = read(path);
     return forbidden.filter((word) => content.includes(word)).map((word) => `${path}: ${word}`);
@@ -194,8 +264,16 @@ test("runtimes: each folder has the same files, and none that Node's lacks", () 
   const nodes = new Set(readdirSync(join(root, "runtimes/node")));
   for (const runtime of RUNTIMES) {
     const there = readdirSync(join(root, "runtimes", runtime));
-    assert.deepEqual(RUNTIME_FILES.filter((name) => !there.includes(name)), [], `missing in runtimes/${runtime}`);
-    assert.deepEqual(there.filter((name) => !nodes.has(name)), [], `only in runtimes/${runtime}`);
+    assert.deepEqual(
+      RUNTIME_FILES.filter((name) => !there.includes(name)),
+      [],
+      `missing in runtimes/${runtime}`,
+    );
+    assert.deepEqual(
+      there.filter((name) => !nodes.has(name)),
+      [],
+      `only in runtimes/${runtime}`,
+    );
   }
 });
 
@@ -208,11 +286,15 @@ interface PackageFile {
 
 test("package: exports, command and build agree", () => {
   const { exports, bin, files } = JSON.parse(read("package.json")) as PackageFile;
-  const wanted = Object.keys(libraryEntries).map((name) => [name === "index" ? "." : `./${name}`, { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` }]);
+  const wanted = Object.keys(libraryEntries).map((name) => [
+    name === "index" ? "." : `./${name}`,
+    { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },
+  ]);
   assert.deepEqual(exports, { ...Object.fromEntries(wanted), "./package.json": "./package.json" });
   assert.deepEqual(bin, { proconsul: `dist/${Object.keys(commandEntry)[0]}.js` });
   assert.ok(files.includes("dist"));
-  for (const path of [...Object.values(libraryEntries), ...Object.values(commandEntry)]) assert.ok(existsSync(join(root, path)), path);
+  for (const path of [...Object.values(libraryEntries), ...Object.values(commandEntry)])
+    assert.ok(existsSync(join(root, path)), path);
 });
 
 test("package: its version is what the agent says", () => {
@@ -222,6 +304,22 @@ test("package: its version is what the agent says", () => {
 
 test("types: each pure folder that exists is checked as one", () => {
   const pure = [...read("src/tsconfig.pure.json").matchAll(/"(\w+)"(?=[^:]*\])/g)].map(([, name]) => name);
-  const folders = ["types", "util", "filter", "raft", "gossip", "state", "dns", "check", "acl", "config", "endpoint", "codec"];
-  assert.deepEqual(folders.filter((name) => !pure.includes(name)), []);
+  const folders = [
+    "types",
+    "util",
+    "filter",
+    "raft",
+    "gossip",
+    "state",
+    "dns",
+    "check",
+    "acl",
+    "config",
+    "endpoint",
+    "codec",
+  ];
+  assert.deepEqual(
+    folders.filter((name) => !pure.includes(name)),
+    [],
+  );
 });

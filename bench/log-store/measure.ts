@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { type FileSystem, nodeFileSystem, type OpenFile } from "../../runtimes/node/file-system.ts";
 import { openLogStore } from "../../runtimes/node/log-store.ts";
 import type { LogStore } from "../../src/platform.ts";
 import type { Entry } from "../../src/raft/types.ts";
@@ -24,6 +25,38 @@ export interface Measured {
 const DATA = new Uint8Array(300).map((_, i) => (i * 37) & 255);
 
 type Open = (dir: string) => Promise<LogStore>;
+
+/** The real file system, with every write and sync done before the call returns: nothing else runs meanwhile. */
+const onLoop: FileSystem = {
+  ...nodeFileSystem,
+  open: async (path, mode) => {
+    const fd = fs.openSync(path, mode === "read" ? "r" : mode === "write" ? "r+" : "w+");
+    return {
+      ...fileOf(fd),
+      write: async (bytes, position) => fs.writeSync(fd, bytes, 0, bytes.length, position),
+      datasync: async () => fs.fdatasyncSync(fd),
+    };
+  },
+};
+
+/** The real file system, with small writes too done by another thread. */
+const offLoop: FileSystem = {
+  ...nodeFileSystem,
+  open: async (path, mode) => fileOf(fs.openSync(path, mode === "read" ? "r" : mode === "write" ? "r+" : "w+")),
+};
+
+function fileOf(fd: number): OpenFile {
+  return {
+    size: async () => fs.fstatSync(fd).size,
+    read: async (into, position) => fs.readSync(fd, into, 0, into.length, position),
+    write: (bytes, position) =>
+      new Promise((resolve, reject) =>
+        fs.write(fd, bytes, 0, bytes.length, position, (error, count) => (error ? reject(error) : resolve(count))),
+      ),
+    datasync: () => new Promise((resolve, reject) => fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()))),
+    close: async () => fs.closeSync(fd),
+  };
+}
 
 /** The simplest thing that could be measured: an append, which makes the file longer, and a sync. */
 class RawFile implements LogStore {
@@ -59,9 +92,9 @@ class RawFile implements LogStore {
 }
 
 const STORES: Record<string, Open> = {
-  "files, sync on the loop": (dir) => openLogStore(dir, { sync: "on-loop" }),
-  "files, sync off the loop": (dir) => openLogStore(dir, { sync: "off-loop" }),
-  "files, auto": (dir) => openLogStore(dir),
+  files: (dir) => openLogStore(dir),
+  "files, sync on the loop": (dir) => openLogStore(dir, { fileSystem: onLoop }),
+  "files, write off the loop": (dir) => openLogStore(dir, { fileSystem: offLoop }),
   "node:sqlite, WAL, FULL": async (dir) => {
     fs.mkdirSync(dir, { recursive: true });
     return new SqliteLogStore(join(dir, "log.db"));

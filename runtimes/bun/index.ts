@@ -1,12 +1,5 @@
 // `proconsul/bun`: what an agent needs on Bun, ready made. Platform, stores and configuration are Node's, which Bun runs.
-export {
-  acquireDataDir,
-  NodePlatform,
-  openBlobs,
-  openLogStore,
-  parseAgentFlags,
-  readConfig,
-} from "../node/index.ts";
+export { acquireDataDir, NodePlatform, openBlobs, openLogStore, parseAgentFlags, readConfig } from "../node/index.ts";
 export type {
   AgentFlags,
   DataDirLock,

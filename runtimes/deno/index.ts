@@ -1,12 +1,5 @@
 // `proconsul/deno`: what an agent needs on Deno, ready made. Platform, stores and configuration are Node's, which Deno runs.
-export {
-  acquireDataDir,
-  NodePlatform,
-  openBlobs,
-  openLogStore,
-  parseAgentFlags,
-  readConfig,
-} from "../node/index.ts";
+export { acquireDataDir, NodePlatform, openBlobs, openLogStore, parseAgentFlags, readConfig } from "../node/index.ts";
 export type {
   AgentFlags,
   DataDirLock,

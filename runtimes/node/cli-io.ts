@@ -4,15 +4,18 @@ import { createWriteStream } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { interfaceAddresses } from "./config-files.ts";
 import type { ChildExit, ChildHandle, CliIo, CliSignal, Fetch, FileInfo, SpawnOptions, TransportOptions, VersionInfo } from "../../src/cli/io.ts";
 
 const SIGNALS: readonly CliSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** @param args the words after the program's name. */
 export function nodeCliIo(args: readonly string[], version: VersionInfo, runAgent: (args: readonly string[]) => Promise<number>): CliIo {
+  endWithReader();
   return {
     args,
     env: process.env,
@@ -25,8 +28,10 @@ export function nodeCliIo(args: readonly string[], version: VersionInfo, runAgen
     listDir: (path) => readable(path, async () => (await readdir(path)).sort()),
     stat: fileInfo,
     spawn: spawnChild,
-    fetch: (url, init) => fetch(url, init),
+    // The runtimes' own `fetch` refuses some ports and gives up on an answer that is silent for five minutes.
+    fetch: ownTransport({}),
     transport: async (options) => ownTransport(options),
+    machine: () => ({ hostname: hostname(), interfaces: interfaceAddresses() }),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     now: () => performance.now(),
     wall: () => Date.now(),
@@ -53,6 +58,15 @@ export function nodeCliIo(args: readonly string[], version: VersionInfo, runAgen
     },
     runAgent,
   };
+}
+
+/** Who pipes into `head` wants no more: the end of the reader ends the program, without a word. */
+function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0);
+      throw error;
+    });
 }
 
 /** Waits until what was written to both streams has left the process. */

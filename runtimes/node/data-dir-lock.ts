@@ -5,7 +5,7 @@
 import fs from "node:fs";
 import { hostname } from "node:os";
 import { OperationalError } from "../../src/types/error.ts";
-import { errorCode, storageError } from "./file-system.ts";
+import { errorCode, nodeFileSystem, storageError } from "./file-system.ts";
 
 /** A data directory that is ours. */
 export interface DataDirLock {
@@ -79,10 +79,9 @@ export async function acquireDataDir(dir: string, options: DataDirOptions = {}):
 
 async function makeDirectory(dir: string): Promise<void> {
   try {
-    await fs.promises.mkdir(dir, { recursive: true });
+    await nodeFileSystem.makeDirectory(dir);
   } catch (error) {
-    const code = errorCode(error);
-    if (code !== "EEXIST" && code !== "ENOTDIR") throw storageError(`Cannot make the data directory ${dir}`, error);
+    if (errorCode(error) !== "ENOTDIR") throw storageError(`Cannot make the data directory ${dir}`, error);
     throw new OperationalError("storage-failed", `The data directory ${dir} is not a directory`, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 // The few file operations that the log and the blobs are built from, as an interface, so that tests can put a disk under
 // them that fails, fills up, tears writes or loses power. The real one is `node:fs`, which Node, Bun and Deno all have.
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { OperationalError } from "../../src/types/error.ts";
 
 /** An open file. Writes go where they are told; there is no file position. Every method may fail with a `code` such as `EIO` or `ENOSPC`. */
@@ -16,7 +17,7 @@ export interface OpenFile {
 }
 
 export interface FileSystem {
-  /** Makes a directory and those above it; no error when it is there. */
+  /** Makes a directory and those above it, durably; no error when it is there. A file in its place is `ENOTDIR`. */
   makeDirectory(path: string): Promise<void>;
   /** Names in a directory, in no order. */
   list(path: string): Promise<string[]>;
@@ -32,7 +33,25 @@ export interface FileSystem {
 /** `node:fs`: files and directories of the machine. */
 export const nodeFileSystem: FileSystem = {
   async makeDirectory(path) {
-    await fs.promises.mkdir(path, { recursive: true });
+    try {
+      await fs.promises.mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === "ENOENT" && dirname(path) !== path) {
+        await this.makeDirectory(dirname(path));
+        return await this.makeDirectory(path);
+      }
+      // Whatever `mkdir` says of a root or of a directory on a read-only disk: it is there or it is not.
+      const stats = await fs.promises.stat(path).catch(() => null);
+      if (stats === null) throw error;
+      if (!stats.isDirectory())
+        throw Object.assign(new Error(`ENOTDIR: not a directory, ${path}`), { code: "ENOTDIR" });
+    }
+    // Also when it was there: a process that was killed may not have come so far. A directory that one may not read may
+    // still be one's own parent; then its owner has made it.
+    await this.syncDirectory(dirname(path)).catch((error: unknown) => {
+      if (errorCode(error) !== "EACCES" && errorCode(error) !== "EPERM") throw error;
+    });
   },
   list: (path) => fs.promises.readdir(path),
   async open(path, mode) {
@@ -49,6 +68,9 @@ export const nodeFileSystem: FileSystem = {
     const fd = await new Promise<number>((resolve, reject) => fs.open(path, "r", settle(resolve, reject)));
     try {
       await new Promise<void>((resolve, reject) => fs.fsync(fd, settle(resolve, reject)));
+    } catch (error) {
+      // So say file systems that have no such operation: then their names are as durable as they make them.
+      if (errorCode(error) !== "EINVAL" && errorCode(error) !== "ENOTSUP") throw error;
     } finally {
       fs.closeSync(fd);
     }

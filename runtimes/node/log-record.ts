@@ -137,7 +137,7 @@ function frame(
   const trailer = whole - TRAILER_BYTES;
   bytes.fill(0, end, trailer);
   view.setUint32(4, payload, true);
-  view.setUint32(8, at.offset, true);
+  view.setUint32(8, placeOf(at.offset, at.key), true);
   view.setUint32(12, at.previous, true);
   view.setUint32(trailer, at.key.trailer, true);
   const crc = crc32c(bytes, at.key.seed, 4, trailer);
@@ -201,12 +201,17 @@ export interface FoundRecord {
   end: number;
 }
 
+/** What a record says of its own offset; what a user wrote cannot say so, and make the search for records a long one. */
+function placeOf(offset: number, key: RecordKey): number {
+  return (offset ^ key.seed) >>> 0;
+}
+
 /** The record at `offset`, or null when what is there is not one, whole and unchanged. */
 export function recordAt(bytes: Uint8Array, view: DataView, offset: number, key: RecordKey): FoundRecord | null {
   if (offset + HEADER_BYTES > bytes.length) return null;
   const length = view.getUint32(offset + 4, true);
   const end = offset + recordBytes(length);
-  if (length === 0 || end > bytes.length || view.getUint32(offset + 8, true) !== offset) return null;
+  if (length === 0 || end > bytes.length || view.getUint32(offset + 8, true) !== placeOf(offset, key)) return null;
   const crc = view.getUint32(offset, true);
   if (crc32c(bytes, key.seed, offset + 4, end - TRAILER_BYTES) !== crc) return null;
   const payloadStart = offset + HEADER_BYTES;
@@ -332,7 +337,7 @@ export function judgeTail(bytes: Uint8Array, view: DataView, start: number, key:
   const end = lastNonZero(bytes, start, bytes.length);
   if (end === start) return { kind: "clean" };
   for (let at = start + ALIGNMENT; at < end; at += ALIGNMENT) {
-    if (at + 12 <= bytes.length && view.getUint32(at + 8, true) === at && recordAt(bytes, view, at, key) !== null) {
+    if (recordAt(bytes, view, at, key) !== null) {
       return { kind: "damaged", why: `a good record follows at offset ${at}` };
     }
   }

@@ -17,6 +17,7 @@ import {
   storageError,
   writeAll,
 } from "./file-system.ts";
+import { addToGroup, emptyState, type Group, newGroup } from "./log-group.ts";
 import {
   encodeRecord,
   type LogState,
@@ -41,7 +42,10 @@ export interface LogStoreOptions {
   notice?: (text: string) => void;
 }
 
-/** Opens the log in `dir`, which `load` makes when it is missing. The caller holds the data directory's lock. */
+/**
+ * Opens the log in `dir`, which `load` makes when it is missing. The caller holds the data directory's lock, and does not
+ * change the entries that it gave as long as they are not durable.
+ */
 export async function openLogStore(dir: string, options: LogStoreOptions = {}): Promise<LogStore> {
   return new FileLogStore(dir, options);
 }
@@ -50,24 +54,6 @@ export async function openLogStore(dir: string, options: LogStoreOptions = {}): 
 const GROUP_BYTES = 8 * 1024 * 1024;
 /** A buffer for records is kept up to this size. */
 const SCRATCH_BYTES_MAX = 1024 * 1024;
-
-/** The calls that share one record. */
-interface Group {
-  operations: Operation[];
-  payloadBytes: number;
-  /** False as long as there are only operations that may use the reserve. */
-  hasEntries: boolean;
-  hasReset: boolean;
-  /** Highest index of its entries, after the last reset in it; 0 without. */
-  lastIndex: number;
-  /** What the log holds after it. */
-  state: LogState;
-  /** True once its record is being written: it takes no more calls. */
-  isClosed: boolean;
-  promise: Promise<void>;
-  resolve: () => void;
-  reject: (error: OperationalError) => void;
-}
 
 class FileLogStore implements LogStore {
   readonly #dir: string;
@@ -375,59 +361,5 @@ class FileLogStore implements LogStore {
 
   #path(): string {
     return this.#segments.at(-1)?.path ?? this.#dir;
-  }
-}
-
-function emptyState(): LogState {
-  return { hardState: null, base: { index: 0, term: 0 }, last: 0 };
-}
-
-function newGroup(state: LogState): Group {
-  let resolve: () => void = () => {};
-  let reject: (error: OperationalError) => void = () => {};
-  const promise = new Promise<void>((onDone, onError) => {
-    resolve = onDone;
-    reject = onError;
-  });
-  const after = { hardState: state.hardState, base: state.base, last: state.last };
-  return {
-    operations: [],
-    payloadBytes: 0,
-    hasEntries: false,
-    hasReset: false,
-    lastIndex: 0,
-    state: after,
-    isClosed: false,
-    promise,
-    resolve,
-    reject,
-  };
-}
-
-function addToGroup(group: Group, operation: Operation, bytes: number): void {
-  group.operations.push(operation);
-  group.payloadBytes += bytes;
-  const { state } = group;
-  switch (operation.type) {
-    case "append": {
-      const { entries, hardState } = operation.batch;
-      if (hardState !== null) state.hardState = { term: hardState.term, vote: hardState.vote };
-      const last = entries.at(-1);
-      if (last === undefined) return;
-      group.hasEntries = true;
-      state.last = last.index;
-      group.lastIndex = Math.max(group.lastIndex, last.index);
-      return;
-    }
-    case "reset":
-      state.last = operation.index;
-      group.hasReset = true;
-      group.lastIndex = 0;
-      state.base = { index: operation.index, term: operation.term };
-      return;
-    case "base":
-      state.base = { index: operation.index, term: operation.term };
-      return;
-    case "seal":
   }
 }

@@ -1,11 +1,12 @@
 // The platform of Node, Deno and Bun: clocks, the one timer, sockets and programs by `node:*`, which all three have.
-import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { arch, cpus, freemem, hostname, loadavg, platform as osPlatform, release, totalmem, uptime } from "node:os";
-import type { Blobs, DnsClient, Exec, ExecOptions, ExecResult, HostFacts, HttpProbe, LogStore, Peers, Platform, ReportEvent, TcpProbe } from "../../src/platform.ts";
+import type { Blobs, DnsClient, Exec, HostFacts, HttpProbe, LogStore, Peers, Platform, ReportEvent, TcpProbe } from "../../src/platform.ts";
 import { httpProbe } from "./http-probe.ts";
 import { recurse } from "./dns.ts";
+import { runProgram } from "./run-program.ts";
 import { OperationalError } from "../../src/types/error.ts";
+import { reasonOf } from "../../src/util/reason-of.ts";
 
 export interface NodePlatformOptions {
   log: LogStore;
@@ -69,6 +70,8 @@ class HttpPeers implements Peers {
     try {
       const response = await fetch(`http://${address}${path}`, {
         method: "POST",
+        // Agents redirect nobody: whoever does is none.
+        redirect: "manual",
         body: body as Uint8Array<ArrayBuffer>,
         signal: AbortSignal.timeout(timeoutMs),
       });
@@ -78,101 +81,39 @@ class HttpPeers implements Peers {
     } catch (error) {
       if (error instanceof OperationalError) throw error;
       const timedOut = (error as Error).name === "TimeoutError";
-      throw new OperationalError(timedOut ? "timeout" : "unreachable", `${address}: ${rootMessage(error)}`, { cause: error });
+      throw new OperationalError(timedOut ? "timeout" : "unreachable", `${address}: ${reasonOf(error)}`, { cause: error });
     }
   }
 }
 
-/** The innermost message: `fetch failed` says nothing, its cause does. */
-function rootMessage(error: unknown): string {
-  let inner = error as Error & { cause?: unknown };
-  while (inner.cause instanceof Error) inner = inner.cause as Error & { cause?: unknown };
-  return inner.message;
-}
+/** What Go says of the commonest failures. */
+const DIAL_WHY: Record<string, string> = {
+  ECONNREFUSED: "connect: connection refused",
+  EHOSTUNREACH: "connect: no route to host",
+  ENETUNREACH: "connect: network is unreachable",
+  ENOTFOUND: "no such host",
+};
 
 function connectTcp(host: string, port: number, timeoutMs: number): Promise<void> {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, autoSelectFamily: true });
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new OperationalError("timeout", `dial tcp ${host}:${port}: i/o timeout`));
+      reject(new OperationalError("timeout", `dial tcp ${address}: i/o timeout`));
     }, timeoutMs);
     socket.once("connect", () => {
       clearTimeout(timer);
       socket.destroy();
       resolve();
     });
-    socket.once("error", (error: NodeJS.ErrnoException) => {
+    // There may be more than one: the connection may be reset while it is closed.
+    socket.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      const why = error.code === "ECONNREFUSED" ? "connect: connection refused" : error.message || error.code;
-      reject(new OperationalError("unreachable", `dial tcp ${host}:${port}: ${why}`, { cause: error }));
+      const why = DIAL_WHY[error.code ?? ""] ?? reasonOf(error);
+      reject(new OperationalError("unreachable", `dial tcp ${address}: ${why}`, { cause: error }));
     });
   });
-}
-
-function runProgram(args: readonly string[], options: ExecOptions): Promise<ExecResult> {
-  return new Promise((resolve, reject) => {
-    const [command, ...rest] = args;
-    // A group of its own, so that what the program started ends with it.
-    const child = spawn(command as string, rest, {
-      detached: true,
-      env: options.env === undefined ? process.env : { ...process.env, ...options.env },
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    const tail = new Tail(options.outputBytes);
-    let timedOut = false;
-    const kill = (): void => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-      } catch {
-        child.kill("SIGKILL");
-      }
-    };
-    const timer = setTimeout(() => {
-      timedOut = true;
-      kill();
-    }, options.timeoutMs);
-    options.signal?.addEventListener("abort", kill, { once: true });
-    const done = (): void => {
-      clearTimeout(timer);
-      options.signal?.removeEventListener("abort", kill);
-    };
-    child.stdout.on("data", (chunk: Uint8Array) => tail.push(chunk));
-    child.stderr.on("data", (chunk: Uint8Array) => tail.push(chunk));
-    child.stdin.on("error", () => {});
-    child.stdin.end(options.stdin);
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      done();
-      const why = error.code === "ENOENT" ? "executable file not found in $PATH" : error.message;
-      reject(new OperationalError("refused", `exec: ${JSON.stringify(command)}: ${why}`, { cause: error }));
-    });
-    child.once("close", (code) => {
-      done();
-      resolve({ exitCode: code, timedOut, output: tail.bytes(), outputTotal: tail.total });
-    });
-  });
-}
-
-/** The last bytes of a stream. */
-class Tail {
-  readonly #max: number;
-  #chunks: Uint8Array[] = [];
-  #kept = 0;
-  total = 0;
-  constructor(max: number) {
-    this.#max = max;
-  }
-  push(chunk: Uint8Array): void {
-    this.total += chunk.length;
-    this.#chunks.push(chunk);
-    this.#kept += chunk.length;
-    while (this.#chunks.length > 1 && this.#kept - (this.#chunks[0] as Uint8Array).length >= this.#max)
-      this.#kept -= (this.#chunks.shift() as Uint8Array).length;
-  }
-  bytes(): Uint8Array {
-    const all = Buffer.concat(this.#chunks);
-    return new Uint8Array(all.subarray(Math.max(0, all.length - this.#max)));
-  }
 }
 
 function hostFacts(): Record<string, unknown> {

@@ -19,8 +19,10 @@ import type { Random } from "../util/random.ts";
 import { CONSUL_VERSION } from "../version.ts";
 import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
 import { agentGauges } from "./agent-gauges.ts";
+import { CoordinateSync } from "./coordinate-sync.ts";
 import { DnsTiming } from "./dns-timing.ts";
 import { Metrics } from "./metrics.ts";
+import { Watches } from "./watches.ts";
 import { Events, type UserEvent } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsSource } from "./dns-source.ts";
@@ -82,6 +84,8 @@ export class Agent implements Topology {
   readonly #dns: DnsService;
   readonly #dnsTiming: DnsTiming;
   readonly #instruments: AgentInstruments;
+  readonly #watches: Watches;
+  readonly #coordinate: CoordinateSync;
   readonly #configEntries: readonly ConfigEntryInput[];
   /** The Lamport time of events (Serf). */
   #eventTime = 0;
@@ -141,6 +145,21 @@ export class Agent implements Topology {
       logs: this.logs,
       failed: (error) => this.#failed(error),
     });
+    this.#coordinate = new CoordinateSync({
+      route: this.route,
+      timers: this.timers,
+      random: this.random,
+      logger: this.log,
+      nodeName: config.nodeName,
+      coordinate: () => ORIGIN,
+      intervalMs: config.timings.syncCoordinateIntervalMinMs,
+    });
+    this.#watches = new Watches({
+      platform,
+      timers: this.timers,
+      logger: this.log,
+      source: { route: this.route, events: this.events, local: this.local.state, waitMs: config.defaultQueryTimeMs },
+    });
   }
 
   get datacenter(): string {
@@ -157,6 +176,8 @@ export class Agent implements Topology {
     await this.server.start();
     await this.local.start();
     this.metrics.start();
+    this.#watches.set(this.config.watches);
+    if (!this.config.disableCoordinates) this.#coordinate.start();
     this.#instruments.joined.add(1);
   }
 
@@ -186,6 +207,7 @@ export class Agent implements Topology {
     this.local.reload(config);
     this.#dns.configure(dnsConfig(config));
     this.metrics.reload(config.telemetry);
+    this.#watches.set(config.watches);
   }
 
   /** Leaves the datacenter. */
@@ -250,6 +272,8 @@ export class Agent implements Topology {
   /** Ends everything at once; what was acknowledged is durable. */
   async stop(): Promise<void> {
     this.metrics.stop();
+    this.#watches.stop();
+    this.#coordinate.stop();
     await this.local.stop();
     this.server.stop();
     await this.platform.log.close();
@@ -292,8 +316,9 @@ export class Agent implements Topology {
       this.#reconcile();
       this.#initialiseAutopilot();
       void this.#bootstrapConfigEntries();
-      this.local.serverUp();
     } else if (leader === null) this.log.warn("cluster leadership lost");
+    // What was told to another server may not have reached this one.
+    if (leading || (leader !== null && leader !== this.config.nodeId)) this.local.serverUp();
   }
 
   /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */

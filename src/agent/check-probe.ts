@@ -13,9 +13,10 @@ import {
 } from "../check/outcome.ts";
 import type { CheckSpec } from "../check/spec.ts";
 import type { Timers } from "../host/timers.ts";
-import type { HttpProbeAnswer, Platform } from "../platform.ts";
-import { concat, text } from "../util/bytes.ts";
-import { formatDuration, nsPerMs } from "../util/duration.ts";
+import type { Platform } from "../platform.ts";
+import { text } from "../util/bytes.ts";
+import { reasonOf } from "../util/reason-of.ts";
+import { exchange } from "./http-exchange.ts";
 
 export interface ProbeOutcome extends CheckOutcome {
   /** The check did not run as it should have: thresholds do not count. */
@@ -48,67 +49,15 @@ export async function probe(spec: CheckSpec, means: ProbeMeans, signal: AbortSig
 }
 
 async function probeHttp(spec: HttpSpec, means: ProbeMeans, signal: AbortSignal): Promise<CheckOutcome> {
+  const { url, body, timeoutMs, outputBytesMax: bodyBytesMax, disableRedirects, tlsServerName, tlsSkipVerify } = spec;
   const method = spec.method === "" ? "GET" : spec.method;
-  const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  signal.addEventListener("abort", stop, { once: true });
-  let timedOut = false;
-  const timer = means.timers.after(spec.timeoutMs, () => {
-    timedOut = true;
-    stop();
-  });
+  const asked = { url, method, headers: probeHeaders(spec), body, followRedirects: !disableRedirects, tlsServerName, tlsSkipVerify };
   try {
-    const answer = await send(spec, method, means, controller.signal);
-    const body = await readHead(answer.body, spec.outputBytesMax, controller.signal);
-    return httpOutcome(method, spec.url, answer.status, answer.reason, text(body));
+    const answer = await exchange(asked, { timeoutMs, bodyBytesMax }, means, signal);
+    return httpOutcome(method, url, answer.status, answer.reason, text(answer.body));
   } catch (error) {
-    const late = `no answer within ${formatDuration(spec.timeoutMs * nsPerMs)}`;
-    return httpFailure(method, spec.url, timedOut ? late : reasonOf(error));
-  } finally {
-    means.timers.cancel(timer);
-    signal.removeEventListener("abort", stop);
+    return httpFailure(method, url, reasonOf(error));
   }
-}
-
-/** Sends the request of an HTTP check; rejects when the signal aborts it, even if the platform does not listen. */
-function send(
-  spec: HttpSpec,
-  method: string,
-  { platform }: ProbeMeans,
-  signal: AbortSignal,
-): Promise<HttpProbeAnswer> {
-  const headers = probeHeaders(spec);
-  if (platform.http !== undefined) {
-    const { url, body, disableRedirects, tlsServerName, tlsSkipVerify } = spec;
-    const followRedirects = !disableRedirects;
-    return unlessAborted(
-      platform.http.request({ url, method, headers, body, followRedirects, tlsServerName, tlsSkipVerify, signal }),
-      signal,
-    );
-  }
-  const lacking = beyondFetch(spec, method);
-  if (lacking !== null) return Promise.reject(new Error(`this runtime's fetch cannot ${lacking}`));
-  const request = new Request(spec.url, {
-    method,
-    headers,
-    ...(spec.body === "" ? null : { body: spec.body }),
-    redirect: spec.disableRedirects ? "manual" : "follow",
-    signal,
-  });
-  return unlessAborted(platform.fetch(request), signal).then((response) => {
-    // Browsers hide a redirect that they were told not to follow.
-    if (response.type === "opaqueredirect") throw new Error("redirected, and redirects are disabled");
-    return { status: response.status, reason: response.statusText, body: response.body };
-  });
-}
-
-/** What a check asks for that `fetch` would drop or refuse: said rather than dropped. Null when there is nothing. */
-function beyondFetch(spec: HttpSpec, method: string): string | null {
-  if (Object.keys(spec.headers).some((name) => name.toLowerCase() === "host")) return "set the Host header";
-  if (spec.body !== "" && /^(get|head)$/i.test(method)) return `send a body with ${method}`;
-  if (!/^https:/i.test(spec.url)) return null;
-  if (spec.tlsSkipVerify) return "skip the verification of certificates (tls_skip_verify)";
-  return spec.tlsServerName === "" ? null : "set the name for TLS (tls_server_name)";
 }
 
 /** The check's own headers, and Consul's where it has none. */
@@ -124,31 +73,6 @@ function probeHeaders(spec: HttpSpec): [string, string][] {
   // A connection kept from the last run may be dead by now, which says nothing about the service.
   if (!names.has("connection")) headers.push(["Connection", "close"]);
   return headers;
-}
-
-/** The first bytes of a body, at most `maxBytes`; the rest is not read. A body that breaks off counts as far as it went. */
-async function readHead(
-  body: ReadableStream<Uint8Array> | null,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  if (body === null) return new Uint8Array(0);
-  const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  try {
-    while (length < maxBytes) {
-      const { done, value } = await unlessAborted(reader.read(), signal);
-      if (done) break;
-      chunks.push(value);
-      length += value.length;
-    }
-  } catch {
-    // The head came: its status stands.
-  }
-  // Nobody waits for a connection to be given up.
-  void reader.cancel().catch(() => {});
-  return concat(chunks).subarray(0, maxBytes);
 }
 
 async function probeTcp(spec: CheckSpec & { kind: "tcp" }, { platform, timers }: ProbeMeans): Promise<CheckOutcome> {
@@ -188,36 +112,4 @@ async function probeScript(
   } catch (error) {
     return { status: "critical", output: reasonOf(error), bypass: true };
   }
-}
-
-/** The promise's outcome, or a rejection as soon as the signal aborts; what it gives later is let go of. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(new Error("aborted"));
-    if (signal.aborted) aborted();
-    else signal.addEventListener("abort", aborted, { once: true });
-    promise
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener("abort", aborted))
-      .catch(() => {});
-  });
-}
-
-/** What the network said: the innermost message, since `fetch failed` says nothing. */
-export function reasonOf(error: unknown): string {
-  let inner = error;
-  // A chain of causes is short; one that loops must not hang us.
-  for (let depth = 0; depth < 8; depth += 1) {
-    const next: unknown =
-      inner instanceof AggregateError && inner.errors.length > 0
-        ? inner.errors[0]
-        : inner instanceof Error && inner.cause !== undefined
-          ? inner.cause
-          : undefined;
-    if (!(next instanceof Error)) break;
-    inner = next;
-  }
-  if (!(inner instanceof Error)) return String(inner);
-  const { code } = inner as { code?: unknown };
-  return inner.message !== "" ? inner.message : typeof code === "string" ? code : inner.name;
 }

@@ -1,6 +1,8 @@
 // The agent's own services and checks with all that works for them: what runs the checks, what remembers them over a
 // restart, what carries them to the catalog. One object, so that the rest of the agent has one thing to start and to stop.
+import { nodeMaintenanceId, serviceMaintenanceId } from "../check/status.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
+import type { CheckDefinition, ServiceDefinition } from "../config/service-definition.ts";
 import type { Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import type { Route } from "../rpc/route.ts";
@@ -12,9 +14,11 @@ import type { NodeIdentity } from "./catalog-diff.ts";
 import { CheckRunner } from "./check-runner.ts";
 import { aliasQuery, catalogClient } from "./local-catalog.ts";
 import { LocalState } from "./local-state.ts";
+import { type Subject, undoable } from "./local-undo.ts";
 import type { Logs } from "./logs.ts";
 import { LocalPersistence } from "./persistence.ts";
-import { checkRegistration, serviceRegistration } from "./registration.ts";
+import { checkRegistration, serviceRegistration, type ServiceRegistration, type Source } from "./registration.ts";
+import { sidecarDefinition, SidecarPorts } from "./sidecar.ts";
 
 export interface LocalAgentOptions {
   config: AgentConfig;
@@ -123,6 +127,63 @@ export class LocalAgent {
     }
   }
 
+  /**
+   * Registers a service as the API asks for it. Resolves once it outlives a power cut.
+   * @throws OperationalError; nothing is left of it then, also when it could not be written down.
+   */
+  registerService(definition: ServiceDefinition, replaceExistingChecks: boolean): Promise<void> {
+    const registrations = this.#registrations([definition], "remote", replaceExistingChecks);
+    const subject = {
+      serviceIds: registrations.map(({ service }) => service.ID),
+      checkIds: registrations.flatMap(({ checks }) => checks.map(({ id }) => id)),
+    };
+    return this.#durably(subject, () => {
+      for (const registration of registrations) this.state.addService(registration);
+    });
+  }
+
+  /** Each service and, after it, the sidecar that it asks for. */
+  #registrations(
+    definitions: readonly ServiceDefinition[],
+    source: Source,
+    replaceExistingChecks = false,
+  ): ServiceRegistration[] {
+    const ports = new SidecarPorts(this.state, this.#config.ports, this.#options.random);
+    for (const { id, port } of definitions) ports.reserve(id, port);
+    return definitions.flatMap((definition) => {
+      const service = serviceRegistration(definition, source, "", replaceExistingChecks);
+      const sidecar = sidecarDefinition(definition, ports);
+      if (sidecar === null) return [service];
+      return [service, { ...serviceRegistration(sidecar, source, "", replaceExistingChecks), isSidecar: true }];
+    });
+  }
+
+  /** Registers a check as the API asks for it; as `registerService`. */
+  registerCheck(definition: CheckDefinition): Promise<void> {
+    const registration = checkRegistration(definition);
+    const subject = { serviceIds: [], checkIds: [registration.id] };
+    return this.#durably(subject, () => this.state.addCheck(registration, definition.token, "remote"));
+  }
+
+  /** Puts the node into maintenance mode, or a service; as `registerService`. */
+  async enableMaintenance(serviceId: string, reason: string): Promise<void> {
+    const { state } = this;
+    const enable = (): void =>
+      serviceId === "" ? state.enableNodeMaintenance(reason, "") : state.enableServiceMaintenance(serviceId, reason, "");
+    const checkIds = [serviceId === "" ? nodeMaintenanceId : serviceMaintenanceId(serviceId)];
+    await this.#durably({ serviceIds: [], checkIds }, enable);
+  }
+
+  async #durably(subject: Subject, change: () => void): Promise<void> {
+    const undo = undoable(this.state, subject, change);
+    try {
+      await this.settled();
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  }
+
   /** Waits until what was registered so far outlives a power cut. @throws OperationalError when it does not. */
   async settled(): Promise<void> {
     await this.#persistence?.settled();
@@ -137,7 +198,7 @@ export class LocalAgent {
 
   #configure({ services, checks }: AgentConfig): void {
     this.state.setConfigured(
-      services.map((definition) => serviceRegistration(definition, "local")),
+      this.#registrations(services, "local"),
       checks.map((definition) => ({ ...checkRegistration(definition), token: definition.token })),
     );
   }

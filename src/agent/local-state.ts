@@ -19,6 +19,7 @@ import {
   quoted,
   type ServiceRegistration,
   type Source,
+  sidecarId,
 } from "./registration.ts";
 
 export interface LocalService {
@@ -26,6 +27,8 @@ export interface LocalService {
   /** The ACL token it is registered with; "" means the agent's. */
   readonly token: string;
   readonly source: Source;
+  /** It was registered by another service, as its sidecar, and goes with that. */
+  readonly isSidecar: boolean;
   /** False while the catalog may say something else. */
   inSync: boolean;
   /** Another number after each change: tells whether what was sent is still what is meant. */
@@ -159,7 +162,8 @@ export class LocalState {
     const { token, source } = registration;
     const service = completeService(registration.service, this.nodeName);
     const checks = registration.checks.map((check) => this.#checkRecord(check, service, token, source));
-    const record: LocalService = { service, token, source, inSync: false, version: this.#nextVersion() };
+    const { isSidecar = false } = registration;
+    const record: LocalService = { service, token, source, isSidecar, inSync: false, version: this.#nextVersion() };
     this.services.set(service.ID, record);
     this.removedServices.delete(service.ID);
     this.#tell({ type: "service-set", id: service.ID, record, persist });
@@ -173,7 +177,7 @@ export class LocalState {
   }
 
   /**
-   * Removes a service and its checks.
+   * Removes a service with its checks and its sidecar.
    * @param persist false when it is only to be loaded again: what is on disk stays.
    * @throws OperationalError `not-found`
    */
@@ -183,6 +187,8 @@ export class LocalState {
     this.removedServices.add(id);
     this.#tell({ type: "service-removed", id, persist });
     for (const { check } of this.checksOf(id)) this.#removeCheck(check.CheckID, persist, false);
+    const sidecar = sidecarId(id);
+    if (this.services.get(sidecar)?.isSidecar === true) this.removeService(sidecar, persist);
   }
 
   /**

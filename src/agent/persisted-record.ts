@@ -25,6 +25,8 @@ import type { LocalCheck, LocalService } from "./local-state.ts";
 /** A service of the API: without what the agent fills in. */
 export interface PersistedService {
   Token: string;
+  /** Registered by the service beside which it stands. */
+  Sidecar: boolean;
   Service: Omit<NodeService, "Node" | "PeerName" | "CreateIndex" | "ModifyIndex">;
 }
 
@@ -106,6 +108,7 @@ const serviceFields = object({
 
 export const persistedService: Decoder<PersistedService> = object({
   Token: string,
+  Sidecar: bool,
   Service: named(serviceFields, "ID"),
 });
 
@@ -140,9 +143,9 @@ function named<T extends Record<K, string>, K extends string>(decoder: Decoder<T
   });
 }
 
-export function encodeService({ service, token }: LocalService): Uint8Array {
+export function encodeService({ service, token, isSidecar }: LocalService): Uint8Array {
   const { Node: _node, PeerName: _peer, CreateIndex: _created, ModifyIndex: _modified, ...Service } = service;
-  return seal({ Token: token, Service } satisfies PersistedService);
+  return seal({ Token: token, Sidecar: isSidecar, Service } satisfies PersistedService);
 }
 
 export function encodeCheck({ check, declared, token }: LocalCheck): Uint8Array {

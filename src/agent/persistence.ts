@@ -43,6 +43,8 @@ export class LocalPersistence {
   readonly #names = new Set<string>();
   /** What is to be written next, by name: the latest bytes, or null to delete. */
   #queue = new Map<string, Uint8Array | null>();
+  /** What could not be written: it is tried again with the next change, and its failure is then nobody else's. */
+  readonly #failed = new Map<string, Uint8Array | null>();
   #batch: Promise<void> | null = null;
   #nextBatch: Promise<void> | null = null;
   #unsubscribe: (() => void) | null = null;
@@ -114,7 +116,7 @@ export class LocalPersistence {
     }
     const service = { ...persisted.Service, Node: "", PeerName: "", CreateIndex: 0, ModifyIndex: 0 };
     local.addService(
-      { service, checks: [], token: persisted.Token, source: "remote", replaceExistingChecks: false },
+      { service, checks: [], token: persisted.Token, source: "remote", replaceExistingChecks: false, isSidecar: persisted.Sidecar },
       false,
     );
     this.#logger.debug("restored service definition from file", { service: ID, file: name });
@@ -197,6 +199,7 @@ export class LocalPersistence {
     if (bytes === null) this.#names.delete(name);
     else this.#names.add(name);
     this.#queue.set(name, bytes);
+    this.#failed.delete(name);
     if (this.#nextBatch !== null) return;
     const next = (this.#batch ?? Promise.resolve()).catch(() => {}).then(() => this.#write());
     this.#nextBatch = next;
@@ -205,7 +208,9 @@ export class LocalPersistence {
   }
 
   async #write(): Promise<void> {
-    const batch = [...this.#queue];
+    const queue = this.#queue;
+    const batch = [...this.#failed, ...queue];
+    this.#failed.clear();
     this.#queue = new Map();
     this.#batch = this.#nextBatch;
     this.#nextBatch = null;
@@ -218,7 +223,8 @@ export class LocalPersistence {
           else await this.#blobs.write(name, bytes);
         } catch (error) {
           this.#logger.error("failed to persist", { file: name, error });
-          failure ??= failureOf(name, error);
+          if (!this.#queue.has(name)) this.#failed.set(name, bytes);
+          if (queue.has(name)) failure ??= failureOf(name, error);
         }
       }
     };

@@ -34,6 +34,8 @@ export interface ServiceRegistration {
   source: Source;
   /** Removes the service's checks that are not among `checks`. */
   replaceExistingChecks: boolean;
+  /** It was asked for by the service beside which it stands, and goes with it. */
+  isSidecar?: boolean;
 }
 
 /** The definition of a service as what is registered. `token` counts where the definition has none. */
@@ -134,6 +136,11 @@ function withOwnAddress(service: NodeService): UserMap<ServiceAddress> | null {
   addresses[`lan_ipv${family}`] ??= own;
   addresses[`wan_ipv${family}`] ??= { ...own };
   return addresses;
+}
+
+/** The id of a service's sidecar. */
+export function sidecarId(serviceId: string): string {
+  return `${serviceId}-sidecar-proxy`;
 }
 
 /** As Go's %q writes plain names. */

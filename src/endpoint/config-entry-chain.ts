@@ -7,7 +7,13 @@ import type { UserMap } from "../types/records.ts";
 import { quote } from "../util/quote.ts";
 
 /** The kinds that decide about chains. */
-const CHAIN_KINDS: ReadonlySet<string> = new Set(["proxy-defaults", "service-defaults", "service-router", "service-splitter", "service-resolver"]);
+const CHAIN_KINDS: ReadonlySet<string> = new Set([
+  "proxy-defaults",
+  "service-defaults",
+  "service-router",
+  "service-splitter",
+  "service-resolver",
+]);
 /** The kinds that make a chain more than one service. */
 const ROUTING_KINDS = ["service-router", "service-splitter", "service-resolver"] as const;
 /** Protocols with requests to route by. */
@@ -22,7 +28,9 @@ export function checkChains(state: StateStore, kind: string, name: string, after
   if (!CHAIN_KINDS.has(kind)) return;
   const view: View = (wantedKind, wantedName) =>
     wantedKind === kind && wantedName === name ? after : state.configEntry(wantedKind, wantedName).value;
-  const roots = new Set<string>(ROUTING_KINDS.flatMap((each) => state.configEntries(each).value.map((entry) => entry.Name)));
+  const roots = new Set<string>(
+    ROUTING_KINDS.flatMap((each) => state.configEntries(each).value.map((entry) => entry.Name)),
+  );
   if (kind !== "proxy-defaults") roots.add(name);
   for (const root of roots) {
     const chain = new Chain(view, root);
@@ -123,14 +131,18 @@ class Chain {
   }
 
   #further(path: readonly string[], step: string): readonly string[] {
-    if (path.includes(step)) throw new Fault(`detected circular reference in discovery chain ${quote(this.#root)}: ${[...path, step].join(" -> ")}`);
+    if (path.includes(step))
+      throw new Fault(
+        `detected circular reference in discovery chain ${quote(this.#root)}: ${[...path, step].join(" -> ")}`,
+      );
     return [...path, step];
   }
 
   #requireSubset(service: string, subset: string): void {
     if (subset === "") return;
     const subsets = (this.#view("service-resolver", service)?.["Subsets"] ?? {}) as UserMap<unknown>;
-    if (!Object.hasOwn(subsets, subset)) throw new Fault(`service ${quote(service)} does not have a subset named ${quote(subset)}`);
+    if (!Object.hasOwn(subsets, subset))
+      throw new Fault(`service ${quote(service)} does not have a subset named ${quote(subset)}`);
   }
 
   #visit(service: string): void {

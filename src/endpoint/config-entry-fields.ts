@@ -61,7 +61,8 @@ function isEmptyMap(value: unknown): boolean {
 }
 
 /** In HCL what is written once may come as a list of one. */
-const soleItem = (value: unknown): unknown => (Array.isArray(value) && value.length === 1 ? (value[0] as unknown) : value);
+const soleItem = (value: unknown): unknown =>
+  Array.isArray(value) && value.length === 1 ? (value[0] as unknown) : value;
 
 export const text: Field = scalar("", "string", (value) =>
   typeof value === "boolean" ? (value ? "1" : "0") : String(value),
@@ -77,7 +78,8 @@ export const flag: Field = scalar(false, "bool", (value) => {
 
 function integer(min: number, max: number, expected: string): Field {
   return scalar(0, expected, (value) => {
-    const number = typeof value === "string" && !/^\s*[+-]?\d*\s*$/.test(value) ? Number.NaN : Math.trunc(Number(value));
+    const number =
+      typeof value === "string" && !/^\s*[+-]?\d*\s*$/.test(value) ? Number.NaN : Math.trunc(Number(value));
     return number >= min && number <= max ? number : null;
   });
 }
@@ -193,7 +195,8 @@ const fold = (key: string): string => key.toLowerCase().replaceAll("_", "");
 
 function namesOf(fields: Fields): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
-  for (const [name, field] of Object.entries(fields)) for (const each of [name, ...field.aliases]) names.set(fold(each), name);
+  for (const [name, field] of Object.entries(fields))
+    for (const each of [name, ...field.aliases]) names.set(fold(each), name);
   return names;
 }
 

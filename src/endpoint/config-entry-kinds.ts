@@ -58,7 +58,13 @@ const expose = struct({
   Paths: list(struct({ ListenerPort: whole, Path: text, LocalPathPort: whole, Protocol: text, ParsedFromCheck: flag })),
 });
 const envoyExtensions = list(
-  struct({ Name: shown(text), Required: shown(flag), Arguments: shown(opaque), ConsulVersion: shown(text), EnvoyVersion: shown(text) }),
+  struct({
+    Name: shown(text),
+    Required: shown(flag),
+    Arguments: shown(opaque),
+    ConsulVersion: shown(text),
+    EnvoyVersion: shown(text),
+  }),
 );
 const headerModifiers = optional({ Add: map(text), Set: map(text), Remove: texts });
 const passiveHealthCheck = optional({
@@ -121,7 +127,13 @@ const serviceDefaults: Fields = {
       RequestsPerSecond: whole,
       RequestsMaxBurst: whole,
       Routes: list(
-        struct({ PathExact: text, PathPrefix: text, PathRegex: text, RequestsPerSecond: whole, RequestsMaxBurst: whole }),
+        struct({
+          PathExact: text,
+          PathPrefix: text,
+          PathRegex: text,
+          RequestsPerSecond: whole,
+          RequestsMaxBurst: whole,
+        }),
       ),
     }),
   }),
@@ -284,9 +296,7 @@ const ingressGateway: Fields = {
 const terminatingGateway: Fields = {
   ...named,
   Services: shown(
-    list(
-      struct({ Name: text, CAFile: text, CertFile: text, KeyFile: text, SNI: text, DisableAutoHostRewrite: flag }),
-    ),
+    list(struct({ Name: text, CAFile: text, CertFile: text, KeyFile: text, SNI: text, DisableAutoHostRewrite: flag })),
   ),
   ...meta,
 };

@@ -10,8 +10,14 @@ import { fnv1a64 } from "../util/fnv.ts";
 import { stringifyJson } from "../util/json.ts";
 import { checkChains } from "./config-entry-chain.ts";
 import { fieldReader, listed, unknownKey } from "./config-entry-fields.ts";
-import { CONFIG_ENTRY_KINDS, configEntryFields, type ConfigEntryKind, isConfigEntryKind } from "./config-entry-kinds.ts";
-import { checkEntry, completeEntry, type EntryFields } from "./config-entry-rules.ts";
+import {
+  CONFIG_ENTRY_KINDS,
+  configEntryFields,
+  type ConfigEntryKind,
+  isConfigEntryKind,
+} from "./config-entry-kinds.ts";
+import type { EntryFields } from "./config-entry-rule.ts";
+import { checkEntry, completeEntry } from "./config-entry-rules.ts";
 import { type CommandEndpoint, keyOf, type Prepared, type QueryEndpoint } from "./endpoint.ts";
 
 const refused = (message: string): OperationalError => new OperationalError("refused", message);
@@ -30,7 +36,9 @@ const READ_ONLY: ReadonlySet<string> = new Set(["createindex", "modifyindex", "h
 /** An entry as users write it, as it is kept. @throws Error that says what is wrong with its form, in Consul's words. */
 export function readConfigEntry(value: unknown): ConfigEntryInput {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new Error(`json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type map[string]interface {}`);
+    throw new Error(
+      `json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type map[string]interface {}`,
+    );
   const given = value as Record<string, unknown>;
   const kind = Object.hasOwn(given, "Kind") ? given["Kind"] : given["kind"];
   if (kind === undefined) throw new Error("Payload does not contain a kind/Kind key at the top level");
@@ -60,7 +68,8 @@ export const configEntrySet: CommandEndpoint<{ entry: ConfigEntryInput; cas: Uin
 /** The entry with what is filled in, checked by itself and beside the others. @throws OperationalError */
 function completed(state: StateStore, given: ConfigEntryInput): ConfigEntryInput {
   const kind = requireKind(given.Kind);
-  if (kind === "bound-api-gateway") throw new OperationalError("permission-denied", "Permission denied: only writable by controller");
+  if (kind === "bound-api-gateway")
+    throw new OperationalError("permission-denied", "Permission denied: only writable by controller");
   const entry = structuredCopy(given) as EntryFields;
   try {
     completeEntry(kind, entry);

@@ -176,7 +176,8 @@ const lastContact = ({ lastContactMs }: ServerHealth): string =>
   lastContactMs === Number.POSITIVE_INFINITY ? "2562047h47m16.854775807s" : formatDuration(lastContactMs * nsPerMs);
 
 /** RFC 3339, to the second. */
-const second = (epochMs: number): string => new Date(Math.round(epochMs / 1000) * 1000).toISOString().replace(".000Z", "Z");
+const second = (epochMs: number): string =>
+  new Date(Math.round(epochMs / 1000) * 1000).toISOString().replace(".000Z", "Z");
 
 // ----------------------------------------------------------------------------------------------------------- usage
 
@@ -189,7 +190,14 @@ export const operatorUsage: QueryEndpoint<null, Usage> = {
 };
 
 /** The kinds that are counted even when there are none. */
-const CONNECT_KINDS: readonly string[] = ["api-gateway", "connect-native", "connect-proxy", "ingress-gateway", "mesh-gateway", "terminating-gateway"];
+const CONNECT_KINDS: readonly string[] = [
+  "api-gateway",
+  "connect-native",
+  "connect-proxy",
+  "ingress-gateway",
+  "mesh-gateway",
+  "terminating-gateway",
+];
 
 /** The counts of one datacenter, as /v1/operator/usage shows them. */
 export function usageShape(usage: Usage): Record<string, unknown> {

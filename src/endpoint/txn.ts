@@ -5,13 +5,22 @@ import { checkNode, checkService } from "./catalog.ts";
 import type { CommandEndpoint, Prepared, QueryEndpoint } from "./endpoint.ts";
 import { nodeServiceShape } from "./shape.ts";
 
-const KV_READS: ReadonlySet<string> = new Set(["get", "get-or-empty", "get-tree", "check-index", "check-session", "check-not-exists"]);
+const KV_READS: ReadonlySet<string> = new Set([
+  "get",
+  "get-or-empty",
+  "get-tree",
+  "check-index",
+  "check-session",
+  "check-not-exists",
+]);
 
 const KV_WRITES: ReadonlySet<string> = new Set(["set", "cas", "lock", "unlock", "delete", "delete-cas", "delete-tree"]);
 
 /** True when nothing in it can write: it is then answered like any read. */
 export const txnIsRead = (operations: readonly TxnOperation[]): boolean =>
-  operations.every((operation) => (operation.kind === "kv" ? !KV_WRITES.has(operation.verb) : operation.verb === "get"));
+  operations.every((operation) =>
+    operation.kind === "kv" ? !KV_WRITES.has(operation.verb) : operation.verb === "get",
+  );
 
 /** What is wrong with the operations before anybody looks at the store; empty when nothing is. */
 export function txnFaults(operations: readonly TxnOperation[]): TxnError[] {
@@ -72,7 +81,8 @@ export const txnRead: QueryEndpoint<TxnOperation[], TxnOutcome> = {
 
 /** A result as the API shows it: what was never given is null rather than empty. */
 export function txnResultShape(result: TxnResult): Record<string, unknown> {
-  if ("Service" in result) return { Service: { ...nodeServiceShape(result.Service), Tags: listed(result.Service.Tags) } };
+  if ("Service" in result)
+    return { Service: { ...nodeServiceShape(result.Service), Tags: listed(result.Service.Tags) } };
   if ("Check" in result) return { Check: { ...result.Check, ServiceTags: listed(result.Check.ServiceTags) } };
   if ("KV" in result && result.KV.Value?.length === 0) return { KV: { ...result.KV, Value: null } };
   return result;

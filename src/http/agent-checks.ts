@@ -1,6 +1,5 @@
 // /v1/agent/check…: https://developer.hashicorp.com/consul/api-docs/agent/check. The agent's own checks.
 import { agentChecks } from "../agent/local-view.ts";
-import { checkRegistration } from "../agent/registration.ts";
 import { isCheckStatus } from "../check/status.ts";
 import { decodeCheckDefinition } from "../config/service-definition.ts";
 import { checkFields } from "../filter/fields.ts";
@@ -67,8 +66,7 @@ async function register(c: Context): Promise<Reply> {
   const { local } = c.agent;
   const body = await c.json(raw, "Request decode failed", c.agent.config.limits.httpRequestBytesMax);
   const definition = decodeCheckDefinition(body, { source: "http" });
-  local.state.addCheck(checkRegistration(definition), definition.token, "remote");
-  await local.settled();
+  await local.registerCheck(definition);
   return emptyReply();
 }
 

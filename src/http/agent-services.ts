@@ -1,6 +1,5 @@
 // /v1/agent/service…: https://developer.hashicorp.com/consul/api-docs/agent/service. The agent's own services.
 import { agentServices, hashedAgentService, healthStatusCode, serviceHealth, serviceHealthByName, worstHealth } from "../agent/local-view.ts";
-import { serviceRegistration } from "../agent/registration.ts";
 import { decodeServiceDefinition } from "../config/service-definition.ts";
 import { nodeServiceFields } from "../filter/fields.ts";
 import { OperationalError } from "../types/error.ts";
@@ -80,9 +79,9 @@ async function register(c: Context): Promise<Reply> {
   const { local } = c.agent;
   const body = await c.json(raw, "Request decode failed", c.agent.config.limits.httpRequestBytesMax);
   const definition = decodeServiceDefinition(body, { source: "http" });
-  const replace = c.query.has("replace-existing-checks") && c.query.get("replace-existing-checks") !== "false";
-  local.state.addService(serviceRegistration(definition, "remote", "", replace));
-  await local.settled();
+  // Nothing but these two counts, as in Consul.
+  const replace = ["", "true"].includes(c.query.get("replace-existing-checks") ?? "false");
+  await local.registerService(definition, replace);
   return emptyReply();
 }
 
@@ -96,9 +95,11 @@ async function deregister(c: Context): Promise<Reply> {
 async function maintenance(c: Context): Promise<Reply> {
   const { local } = c.agent;
   const id = c.requireTail("Missing service ID");
-  if (requireEnable(c)) local.state.enableServiceMaintenance(id, c.query.get("reason") ?? "", "");
-  else local.state.disableServiceMaintenance(id);
-  await local.settled();
+  if (requireEnable(c)) await local.enableMaintenance(id, c.query.get("reason") ?? "");
+  else {
+    local.state.disableServiceMaintenance(id);
+    await local.settled();
+  }
   return emptyReply();
 }
 

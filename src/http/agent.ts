@@ -125,9 +125,11 @@ function host(c: Context): Reply {
 
 async function maintenance(c: Context): Promise<Reply> {
   const { local } = c.agent;
-  if (requireEnable(c)) local.state.enableNodeMaintenance(c.query.get("reason") ?? "", "");
-  else local.state.disableNodeMaintenance();
-  await local.settled();
+  if (requireEnable(c)) await local.enableMaintenance("", c.query.get("reason") ?? "");
+  else {
+    local.state.disableNodeMaintenance();
+    await local.settled();
+  }
   return emptyReply();
 }
 

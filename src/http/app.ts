@@ -7,11 +7,15 @@ import type { Sample } from "../util/instrument.ts";
 import type { Agent } from "../agent/agent.ts";
 import { Context } from "./context.ts";
 import { errorReply } from "./errors.ts";
+import { Guard } from "./guard.ts";
+import { acceptsGzip, gzipped, isLarge } from "./gzip.ts";
 import { QueryString } from "./query-string.ts";
-import { reply, type Reply, textReply, toResponse } from "./reply.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { reply, type Reply, TEXT, textReply, toResponse } from "./reply.ts";
 import type { HttpRequest } from "./request.ts";
 import type { Method, RouteRow } from "./route-table.ts";
 import type { SharedRead } from "../rpc/authority.ts";
+import { canonicalTarget, collapsedTarget, redacted, Retargeted } from "./target.ts";
 import { WebRequest } from "./web-request.ts";
 
 /** Replies that were given to a GET and may be given again while what they show has not changed. */
@@ -19,6 +23,8 @@ interface KeptReply {
   readonly reply: Reply;
   readonly shared: SharedRead<unknown>;
   readonly times: Sample;
+  /** Worth compressing for who takes that. */
+  readonly large: boolean;
 }
 const KEPT_REPLIES_MAX = 8192;
 /** Longer targets are not worth a place among the kept ones. */
@@ -28,16 +34,27 @@ export class HttpApp {
   readonly #agent: Agent;
   readonly #hono: Hono;
   readonly #kept = new Generations<string, KeptReply>(KEPT_REPLIES_MAX);
+  readonly #guard: Guard;
+  readonly #limit: RateLimit | null;
+  /** `http_config.response_headers`: on every reply. */
+  readonly #headers: readonly string[];
+  readonly #dressed = new WeakMap<Reply, Reply>();
 
   constructor(agent: Agent, rows: readonly RouteRow[]) {
     this.#agent = agent;
+    this.#guard = new Guard(agent.config);
+    this.#limit = RateLimit.of(agent.config, () => agent.platform.now(), agent.logs.logger("agent.http"));
+    this.#headers = Object.entries(agent.config.httpConfig.responseHeaders).flat();
     this.#hono = new Hono({ getPath: (request) => pathOf((request as unknown as HttpRequest).target) });
     for (const [path, servers] of this.#groups(rows)) {
-      const serve = servers.length === 1 ? (servers[0] as PathServer).serve : longestMatch(servers);
+      const serve =
+        servers.length === 1
+          ? (servers[0] as PathServer).serve
+          : longestMatch(servers, (request) => this.#dress(notFound(request)));
       // Hono hands over what it was given and gives back what the handler returns: neither is touched on the way.
       this.#hono.all(path, (c) => serve(c.req.raw as unknown as HttpRequest) as unknown as Response);
     }
-    this.#hono.notFound((c) => notFound(c.req.raw as unknown as HttpRequest) as unknown as Response);
+    this.#hono.notFound((c) => this.#dress(notFound(c.req.raw as unknown as HttpRequest)) as unknown as Response);
   }
 
   /** Answers a request; synchronous when the answer is at hand. Never throws or rejects. */
@@ -45,15 +62,34 @@ export class HttpApp {
     if (request.method === "GET") {
       const kept = this.#kept.get(request.target);
       if (kept !== undefined && kept.shared.fresh && this.#agent.route.readable) {
+        const refusal = this.#guard.foreignPage(request, false) ?? this.#limit?.refusal("GET", request.target) ?? null;
+        if (refusal !== null) return this.#dress(refusal);
         // Given again in less time than two looks at the clock would take.
         kept.times.add(0);
-        return kept.reply;
+        return kept.large && acceptsGzip(request) ? gzipped(kept.reply) : kept.reply;
       }
-    } else if (request.method === "HEAD") {
-      // Consul's routes allow no HEAD; Hono would answer it as a GET.
-      return textReply(405, "method HEAD not allowed");
     }
-    return this.#hono.fetch(request as unknown as Request) as unknown as Reply | Promise<Reply>;
+    return this.#route(request);
+  }
+
+  /** Brings the target into its one form, refuses what is to be refused, and hands the rest to its row. */
+  #route(request: HttpRequest): Reply | Promise<Reply> {
+    const { method } = request;
+    let target: string;
+    try {
+      target = canonicalTarget(request.target, this.#agent.config.disableHttpUnprintableCharFilter);
+    } catch (error) {
+      return this.#dress(errorReply(error, () => {}));
+    }
+    const elsewhere = collapsedTarget(target);
+    if (elsewhere !== null) return this.#dress(textReply(301, "Moved Permanently\n", ["Location", elsewhere]));
+    const asked = target === request.target ? request : new Retargeted(request, target);
+    const path = pathOf(target);
+    const refusal = this.#guard.refusal(asked, path) ?? this.#limit?.refusal(method, path) ?? null;
+    if (refusal !== null) return this.#dress(refusal);
+    // Consul's routes allow no HEAD; Hono would answer it as a GET.
+    if (method === "HEAD") return this.#dress(textReply(405, "method HEAD not allowed"));
+    return this.#hono.fetch(asked as unknown as Request) as unknown as Reply | Promise<Reply>;
   }
 
   async fetch(request: Request, remoteAddress = ""): Promise<Response> {
@@ -85,8 +121,8 @@ export class HttpApp {
     return (request) => {
       const found = served.get(request.method);
       if (found === undefined) {
-        if (request.method === "OPTIONS") return reply(200, ["Allow", allow], null);
-        return textReply(405, `method ${request.method} not allowed`, ["Allow", allow]);
+        if (request.method === "OPTIONS") return this.#dress(reply(200, ["Allow", allow], null));
+        return this.#dress(textReply(405, `method ${request.method} not allowed`, ["Allow", allow]));
       }
       const { row, times } = found;
       const startedMs = platform.now();
@@ -95,17 +131,22 @@ export class HttpApp {
       const rawPath = question < 0 ? target : target.slice(0, question);
       try {
         const tail = wildcard ? decodeTail(rawPath.slice(tailAt)) : "";
-        const context = new Context(this.#agent, request, new QueryString(question < 0 ? "" : target.slice(question + 1)), tail);
+        const context = new Context(
+          this.#agent,
+          request,
+          new QueryString(question < 0 ? "" : target.slice(question + 1)),
+          tail,
+        );
         refuseEnterprise(context);
         const answer = row.handle(context);
         if (answer instanceof Promise)
           return answer.then(
             (late) => this.#answered(context, late, times, startedMs),
-            (error) => this.#failed(error, times, startedMs),
+            (error) => this.#failed(request, error, times, startedMs),
           );
         return this.#answered(context, answer, times, startedMs);
       } catch (error) {
-        return this.#failed(error, times, startedMs);
+        return this.#failed(request, error, times, startedMs);
       }
     };
   }
@@ -118,17 +159,39 @@ export class HttpApp {
     ]);
   }
 
-  #answered(context: Context, answer: Reply, times: Sample, startedMs: number): Reply {
+  #answered(context: Context, answer: Reply, times: Sample, startedMs: number): Reply | Promise<Reply> {
     times.add(this.#agent.platform.now() - startedMs);
     const { kept, request } = context;
-    if (kept !== null && request.method === "GET" && request.target.length <= KEPT_TARGET_LENGTH_MAX && !/[?&]index=/.test(request.target))
-      this.#kept.set(request.target, { reply: answer, shared: kept.shared, times });
-    return answer;
+    const dressed = this.#dress(answer);
+    const large = isLarge(dressed);
+    if (
+      kept !== null &&
+      request.method === "GET" &&
+      request.target.length <= KEPT_TARGET_LENGTH_MAX &&
+      !/[?&]index=/.test(request.target)
+    )
+      this.#kept.set(request.target, { reply: dressed, shared: kept.shared, times, large });
+    return large && acceptsGzip(request) ? gzipped(dressed) : dressed;
   }
 
-  #failed(error: unknown, times: Sample, startedMs: number): Reply {
+  #failed(request: HttpRequest, error: unknown, times: Sample, startedMs: number): Reply {
     times.add(this.#agent.platform.now() - startedMs);
-    return errorReply(error, (cause) => this.#agent.logs.log("error", "agent.http", "request failed: this is a bug", { error: cause }));
+    const answer = errorReply(error, (cause) => {
+      const fields = { method: request.method, url: redacted(request.target), error: cause };
+      this.#agent.logs.log("error", "agent.http", "request failed: this is a bug", fields);
+    });
+    return this.#dress(answer);
+  }
+
+  /** The reply with the headers that the operator wants on all of them. */
+  #dress(answer: Reply): Reply {
+    if (this.#headers.length === 0) return answer;
+    let dressed = this.#dressed.get(answer);
+    if (dressed === undefined) {
+      dressed = { ...answer, headers: [...answer.headers, ...this.#headers] };
+      this.#dressed.set(answer, dressed);
+    }
+    return dressed;
   }
 }
 
@@ -142,7 +205,7 @@ interface PathServer {
 const stem = (path: string): string => (path.endsWith("/*") ? path.slice(0, -1) : path);
 
 /** An exact path before a wildcard, a longer wildcard before a shorter one, as Go's mux has it. */
-function longestMatch(servers: readonly PathServer[]): Serve {
+function longestMatch(servers: readonly PathServer[], otherwise: Serve): Serve {
   const exact = new Map(servers.filter(({ path }) => !path.endsWith("/*")).map(({ path, serve }) => [path, serve]));
   const wildcards = servers
     .filter(({ path }) => path.endsWith("/*"))
@@ -151,7 +214,7 @@ function longestMatch(servers: readonly PathServer[]): Serve {
   return (request) => {
     const path = pathOf(request.target);
     const found = exact.get(path) ?? wildcards.find(({ prefix }) => path.startsWith(prefix))?.serve;
-    return found === undefined ? notFound(request) : found(request);
+    return (found ?? otherwise)(request);
   };
 }
 
@@ -179,26 +242,46 @@ function byPath(rows: readonly RouteRow[]): Map<string, Map<Method, RouteRow>> {
   return paths;
 }
 
+/** What is no route: it is not the API that answers, so the API's headers are not there. */
 function notFound(request: HttpRequest): Reply {
-  return textReply(
+  const { target } = request;
+  if (pathOf(target) === "/") return plainText(200, NO_UI);
+  return plainText(
     404,
-    request.target.includes("/v1/")
+    target.includes("/v1/")
       ? "Invalid URL path: not a recognized HTTP API endpoint\n"
       : "Invalid URL path: if attempting to use the HTTP API, ensure the path starts with '/v1/'\n",
   );
 }
+const NO_UI =
+  "Consul Agent: UI disabled. To enable, set ui_config.enabled=true in the agent configuration and restart.";
+
+const plainText = (status: number, body: string): Reply => ({
+  status,
+  headers: ["Content-Type", TEXT, "X-Content-Type-Options", "nosniff", "Vary", "Accept-Encoding"],
+  body,
+});
 
 /** Namespaces and partitions are refused by name, never ignored. */
 function refuseEnterprise(context: Context): void {
   for (const [name, header, what] of ENTERPRISE) {
     if (context.request.header(header) !== null && context.request.header(header) !== "")
-      throw new OperationalError("invalid-request", `Invalid header: ${JSON.stringify(CANONICAL[header])} - ${what} are a Consul Enterprise feature`);
+      throw new OperationalError(
+        "invalid-request",
+        `Invalid header: ${JSON.stringify(CANONICAL[header])} - ${what} are a Consul Enterprise feature`,
+      );
     if (context.query.text.includes(name) && context.query.get(name))
-      throw new OperationalError("invalid-request", `Invalid query parameter: ${JSON.stringify(name)} - ${what} are a Consul Enterprise feature`);
+      throw new OperationalError(
+        "invalid-request",
+        `Invalid query parameter: ${JSON.stringify(name)} - ${what} are a Consul Enterprise feature`,
+      );
   }
 }
 const ENTERPRISE = [
   ["ns", "x-consul-namespace", "Namespaces"],
   ["partition", "x-consul-partition", "Partitions"],
 ] as const;
-const CANONICAL: Record<string, string> = { "x-consul-namespace": "X-Consul-Namespace", "x-consul-partition": "X-Consul-Partition" };
+const CANONICAL: Record<string, string> = {
+  "x-consul-namespace": "X-Consul-Namespace",
+  "x-consul-partition": "X-Consul-Partition",
+};

@@ -93,4 +93,6 @@ const one = (kind: string, name: string, pretty: boolean): Encoding<ConfigEntry 
       : jsonReply(stringifyJson(configEntryShape(entry), pretty), headers),
 });
 
-const all = jsonEncoding<readonly ConfigEntry[]>("entries", (list, pretty) => stringifyJson(list.map(configEntryShape), pretty));
+const all = jsonEncoding<readonly ConfigEntry[]>("entries", (list, pretty) =>
+  stringifyJson(list.map(configEntryShape), pretty),
+);

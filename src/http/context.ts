@@ -65,7 +65,11 @@ export class Context {
    * The body as JSON, whatever its content type says, decoded as Go would.
    * @throws OperationalError `invalid-request`, the message beginning with `failed` and going on in the decoder's words.
    */
-  async json<T>(decoder: Decoder<T>, failed = "Request decode failed", limitBytes: number = BODY_BYTES_MAX): Promise<T> {
+  async json<T>(
+    decoder: Decoder<T>,
+    failed = "Request decode failed",
+    limitBytes: number = BODY_BYTES_MAX,
+  ): Promise<T> {
     const bytes = await this.request.body(limitBytes);
     try {
       return decode(decoder, parseJsonBody(text(bytes)));
@@ -75,7 +79,11 @@ export class Context {
   }
 
   /** The same, but an empty body is an absent value rather than an error. */
-  async optionalJson<T>(decoder: Decoder<T>, failed = "Request decode failed", limitBytes: number = BODY_BYTES_MAX): Promise<T> {
+  async optionalJson<T>(
+    decoder: Decoder<T>,
+    failed = "Request decode failed",
+    limitBytes: number = BODY_BYTES_MAX,
+  ): Promise<T> {
     const bytes = await this.request.body(limitBytes);
     try {
       return decode(decoder, bytes.length === 0 ? undefined : parseJsonBody(text(bytes)));
@@ -90,7 +98,12 @@ export class Context {
   }
 
   /** Runs a query endpoint and replies with its value. A reply is encoded once per answer and form, and shared. */
-  read<A, R>(endpoint: QueryEndpoint<A, R>, args: A, encoding: Encoding<R>, options: ReadOptions = {}): Reply | Promise<Reply> {
+  read<A, R>(
+    endpoint: QueryEndpoint<A, R>,
+    args: A,
+    encoding: Encoding<R>,
+    options: ReadOptions = {},
+  ): Reply | Promise<Reply> {
     const queryOptions = this.queryOptions();
     try {
       const answer = this.agent.route.query(endpoint, args, queryOptions, this.datacenter);

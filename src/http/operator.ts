@@ -190,9 +190,13 @@ async function setAutopilot(c: Context): Promise<Reply> {
   const { RedundancyZoneTag, DisableUpgradeMigration, UpgradeVersionTag } = body;
   for (const [name, value] of Object.entries({ RedundancyZoneTag, DisableUpgradeMigration, UpgradeVersionTag }))
     if (value !== "" && value !== false)
-      throw new OperationalError("invalid-request", `Error parsing autopilot config: ${name} is a Consul Enterprise feature`);
+      throw new OperationalError(
+        "invalid-request",
+        `Error parsing autopilot config: ${name} is a Consul Enterprise feature`,
+      );
   for (const name of ["LastContactThreshold", "MaxTrailingLogs", "MinQuorum", "ServerStabilizationTime"] as const)
-    if (body[name] < 0) throw new OperationalError("invalid-request", `Error parsing autopilot config: ${name} must not be negative`);
+    if (body[name] < 0)
+      throw new OperationalError("invalid-request", `Error parsing autopilot config: ${name} must not be negative`);
   const config: AutopilotSettings = {
     CleanupDeadServers: body.CleanupDeadServers,
     LastContactThreshold: body.LastContactThreshold,
@@ -270,9 +274,15 @@ function keyring(c: Context): Reply {
         `Error parsing local-only: strconv.ParseBool: parsing ${JSON.stringify(localOnly)}: invalid syntax`,
       );
     if (local && c.request.method !== "GET")
-      throw new OperationalError("invalid-request", "Invalid use of local-only: local-only can only be set for GET requests");
+      throw new OperationalError(
+        "invalid-request",
+        "Invalid use of local-only: local-only can only be set for GET requests",
+      );
   }
   if (c.agent.config.encrypt === "")
     throw new OperationalError("refused", "keyring is not enabled: the agent has no gossip encryption key (encrypt)");
-  throw new OperationalError("unsupported", "keyring operations need gossip between agents, which this build does not have");
+  throw new OperationalError(
+    "unsupported",
+    "keyring operations need gossip between agents, which this build does not have",
+  );
 }

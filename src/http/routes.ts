@@ -1,4 +1,5 @@
 // All routes of the API, area by area.
+import { aclRoutes } from "./acl.ts";
 import { agentRoutes } from "./agent.ts";
 import { agentCheckRoutes } from "./agent-checks.ts";
 import { agentServiceRoutes } from "./agent-services.ts";
@@ -7,7 +8,9 @@ import { configRoutes } from "./config.ts";
 import { healthRoutes } from "./health.ts";
 import { coordinateRoutes } from "./coordinate.ts";
 import { eventRoutes } from "./event.ts";
+import { internalRoutes } from "./internal.ts";
 import { kvRoutes } from "./kv.ts";
+import { meshRoutes } from "./mesh.ts";
 import { operatorRoutes } from "./operator.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { queryRoutes } from "./query.ts";
@@ -34,4 +37,7 @@ export const routes: readonly RouteRow[] = [
   ...configRoutes,
   ...operatorRoutes,
   ...snapshotRoutes,
+  ...internalRoutes,
+  ...aclRoutes,
+  ...meshRoutes,
 ];

@@ -1,5 +1,13 @@
 // /v1/session: https://developer.hashicorp.com/consul/api-docs/session.
-import { sessionCreate, sessionDestroy, type SessionDraft, sessionInfo, sessionList, sessionRenew, sessionsOfNode } from "../endpoint/session.ts";
+import {
+  sessionCreate,
+  sessionDestroy,
+  type SessionDraft,
+  sessionInfo,
+  sessionList,
+  sessionRenew,
+  sessionsOfNode,
+} from "../endpoint/session.ts";
 import { SERF_HEALTH } from "../server/reconcile.ts";
 import { OperationalError } from "../types/error.ts";
 import { type Decoder, duration, list, mapped, nullable, object, optional, raw, string } from "../util/decode.ts";
@@ -103,7 +111,8 @@ async function create(c: Context): Promise<Reply> {
   return c.reply({ ID: await c.command(sessionCreate, draft) });
 }
 
-const sameList = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((item, at) => item === b[at]);
+const sameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((item, at) => item === b[at]);
 
 async function destroy(c: Context): Promise<Reply> {
   await c.command(sessionDestroy, c.requireTail("Missing session"));

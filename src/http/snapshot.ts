@@ -38,7 +38,13 @@ async function save(c: Context): Promise<Reply> {
   if (!c.query.has("stale") && !(await server.untilReadable(config.performance.rpcHoldTimeoutMs)))
     throw new OperationalError("no-leader", "No cluster leader");
   const { point, chunks } = server.backup();
-  const backup = await stageBackup({ blobs: platform.blobs, id: server.newId(), wallMs: platform.wall(), point, chunks });
+  const backup = await stageBackup({
+    blobs: platform.blobs,
+    id: server.newId(),
+    wallMs: platform.wall(),
+    point,
+    chunks,
+  });
   const headers = [
     "Content-Type",
     "application/x-gzip",
@@ -107,12 +113,14 @@ async function stateOf(body: Uint8Array): Promise<Uint8Array> {
     for await (const chunk of bytes) {
       // What the reader gives lies in the chunk, which nobody else keeps.
       pieces.push(...reader.push(chunk));
-      if (reader.stateBytes > STATE_BYTES_MAX) throw new OperationalError("payload-too-large", `the state is larger than ${STATE_BYTES_MAX} bytes`);
+      if (reader.stateBytes > STATE_BYTES_MAX)
+        throw new OperationalError("payload-too-large", `the state is larger than ${STATE_BYTES_MAX} bytes`);
     }
     reader.finish();
   } catch (error) {
     if (error instanceof OperationalError && error.code === "payload-too-large") throw error;
-    const why = error instanceof OperationalError ? error.message : "it is not compressed by gzip, or it is cut or damaged";
+    const why =
+      error instanceof OperationalError ? error.message : "it is not compressed by gzip, or it is cut or damaged";
     throw new OperationalError("refused", `failed to read snapshot file: ${why}`, { cause: error });
   }
   return concat(pieces);

@@ -27,7 +27,16 @@ const BODY_FACTOR = 2;
 
 const operationBody = object({
   KV: nullable(
-    object({ Verb: string, Key: string, Value: bytes, Flags: uint64, Index: uint64, Session: string, Namespace: string, Partition: string }),
+    object({
+      Verb: string,
+      Key: string,
+      Value: bytes,
+      Flags: uint64,
+      Index: uint64,
+      Session: string,
+      Namespace: string,
+      Partition: string,
+    }),
   ),
   Node: nullable(object({ Verb: string, Node: nodeBody })),
   Service: nullable(object({ Verb: string, Node: string, Service: serviceBody })),
@@ -40,13 +49,20 @@ async function run(c: Context): Promise<Reply> {
   const max = Math.max(kvMaxValueBytes, txnMaxRequestBytes);
   const decoded = await c.json(body, "Failed to parse body", max * BODY_FACTOR);
   if (decoded.length > OPERATIONS_MAX)
-    throw new OperationalError("payload-too-large", `Transaction contains too many operations (${decoded.length} > ${OPERATIONS_MAX})`);
+    throw new OperationalError(
+      "payload-too-large",
+      `Transaction contains too many operations (${decoded.length} > ${OPERATIONS_MAX})`,
+    );
   const operations = decoded.map((operation) => operationOf(operation, kvMaxValueBytes));
   if (!txnIsRead(operations)) return outcomeReply(c, await c.command(txnApply, operations));
   const Errors = txnFaults(operations);
   if (Errors.length > 0) return readReply(c, { Results: null, Errors }, UNREAD);
   const answer = await c.agent.route.query(txnRead, operations, c.queryOptions(), c.datacenter);
-  return readReply(c, answer.shared.read.value, { Index: 1, KnownLeader: answer.knownLeader, LastContact: Math.round(answer.lastContactMs) });
+  return readReply(c, answer.shared.read.value, {
+    Index: 1,
+    KnownLeader: answer.knownLeader,
+    LastContact: Math.round(answer.lastContactMs),
+  });
 }
 
 function operationOf(operation: ReturnType<typeof operationBody>, valueBytesMax: number): TxnOperation {
@@ -69,7 +85,8 @@ function operationOf(operation: ReturnType<typeof operationBody>, valueBytesMax:
       session: KV.Session,
     };
   }
-  if (Node !== null) return { kind: "node", verb: Node.Verb as TxnCatalogVerb, node: nodeOf(Node.Node), index: Node.Node.ModifyIndex };
+  if (Node !== null)
+    return { kind: "node", verb: Node.Verb as TxnCatalogVerb, node: nodeOf(Node.Node), index: Node.Node.ModifyIndex };
   if (Service !== null)
     return {
       kind: "service",
@@ -77,8 +94,17 @@ function operationOf(operation: ReturnType<typeof operationBody>, valueBytesMax:
       service: serviceOf(Service.Service, Service.Node),
       index: Service.Service.ModifyIndex,
     };
-  if (Check !== null) return { kind: "check", verb: Check.Verb as TxnCatalogVerb, check: checkOf(Check.Check, Check.Check.Node), index: Check.Check.ModifyIndex };
-  throw new OperationalError("invalid-request", "Failed to parse body: an operation has none of KV, Node, Service and Check");
+  if (Check !== null)
+    return {
+      kind: "check",
+      verb: Check.Verb as TxnCatalogVerb,
+      check: checkOf(Check.Check, Check.Check.Node),
+      index: Check.Check.ModifyIndex,
+    };
+  throw new OperationalError(
+    "invalid-request",
+    "Failed to parse body: an operation has none of KV, Node, Service and Check",
+  );
 }
 
 interface ReadMeta {
@@ -96,7 +122,12 @@ function readReply(c: Context, outcome: TxnOutcome, meta: ReadMeta): Reply {
   return outcomeReply(c, outcome, more, headers);
 }
 
-function outcomeReply(c: Context, { Results, Errors }: TxnOutcome, more: object = {}, headers: readonly string[] = []): Reply {
+function outcomeReply(
+  c: Context,
+  { Results, Errors }: TxnOutcome,
+  more: object = {},
+  headers: readonly string[] = [],
+): Reply {
   const text = stringifyJson({ Results: Results?.map(txnResultShape) ?? null, Errors, ...more }, c.pretty);
   if (Errors === null) return jsonReply(text, headers);
   return reply(409, ["Content-Type", "application/json; charset=utf-8", ...headers], text);

@@ -8,15 +8,15 @@ export class WebRequest implements HttpRequest {
   readonly #request: Request;
   readonly #address: () => string;
 
-  /** @param address gives the client's address; asked only when somebody wants it. */
-  constructor(request: Request, address: () => string = () => "") {
+  /**
+   * @param address gives the client's address; asked only when somebody wants it.
+   * @param target as it came on the wire, where that is known
+   */
+  constructor(request: Request, address: () => string = () => "", target: string = targetOf(request.url)) {
     this.#request = request;
     this.method = request.method;
     this.#address = address;
-    const { url } = request;
-    const slash = url.indexOf("/", url.indexOf("//") + 2);
-    const hash = url.indexOf("#");
-    this.target = slash < 0 ? "/" : url.slice(slash, hash < 0 ? undefined : hash);
+    this.target = target;
   }
 
   get remoteAddress(): string {
@@ -32,8 +32,17 @@ export class WebRequest implements HttpRequest {
     if (stream === null) return new Uint8Array(0);
     const declared = Number(this.#request.headers.get("content-length") ?? Number.NaN);
     if (declared > limitBytes) throw tooLarge(declared, limitBytes);
-    // The runtime holds a body to its declared length, and reads a whole one much faster than its stream.
-    if (declared >= 0) return new Uint8Array(await this.#request.arrayBuffer());
+    try {
+      // The runtime holds a body to its declared length, and reads a whole one much faster than its stream.
+      return declared >= 0 ? new Uint8Array(await this.#request.arrayBuffer()) : await this.#read(stream, limitBytes);
+    } catch (error) {
+      if (error instanceof OperationalError) throw error;
+      // Each runtime has its own error for a client that goes away, or whose chunks are none.
+      throw new OperationalError("invalid-request", `The request ended early: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async #read(stream: AsyncIterable<Uint8Array>, limitBytes: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let total = 0;
     for await (const chunk of stream) {
@@ -49,6 +58,13 @@ export class WebRequest implements HttpRequest {
     signal.addEventListener("abort", gone, { once: true });
     return () => signal.removeEventListener("abort", gone);
   }
+}
+
+/** Path and query of a URL. */
+function targetOf(url: string): string {
+  const slash = url.indexOf("/", url.indexOf("//") + 2);
+  const hash = url.indexOf("#");
+  return slash < 0 ? "/" : url.slice(slash, hash < 0 ? undefined : hash);
 }
 
 /** The error for a body over its limit; an endpoint may say it in its own words. */

@@ -112,7 +112,8 @@ export class SnapshotArchiveReader {
       if (name === SUMS) continue;
       if (expected.get(name) !== sum) throw refused(`the checksum of ${name} is not the one in ${SUMS}`);
     }
-    for (const name of expected.keys()) if (!this.#sums.has(name)) throw refused(`${SUMS} lists ${name}, which is missing`);
+    for (const name of expected.keys())
+      if (!this.#sums.has(name)) throw refused(`${SUMS} lists ${name}, which is missing`);
     return parseMeta(text(metaBytes));
   }
 

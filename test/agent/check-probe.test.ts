@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { probe, type ProbeMeans, type ProbeOutcome, reasonOf } from "../../src/agent/check-probe.ts";
+import { probe, type ProbeMeans, type ProbeOutcome } from "../../src/agent/check-probe.ts";
 import { boundedSpec, type CheckSpec, noTiming } from "../../src/check/spec.ts";
 import type { ExecOptions, ExecResult, HttpProbeRequest } from "../../src/platform.ts";
 import { utf8 } from "../../src/util/bytes.ts";
@@ -303,23 +303,6 @@ test("kinds that this build does not run say so", async () => {
       ["critical", `${kind} checks cannot be run: this build does not support them`],
     );
   }
-});
-
-test("reason: the innermost message, whatever was thrown", () => {
-  const looped = new Error("outer");
-  looped.cause = looped;
-  const rows: [unknown, string][] = [
-    [new Error("a"), "a"],
-    [new Error("a", { cause: new Error("b", { cause: new Error("c") }) }), "c"],
-    [new Error("a", { cause: "not an error" }), "a"],
-    [new AggregateError([new Error("first"), new Error("second")], ""), "first"],
-    [Object.assign(new Error(""), { code: "ECONNREFUSED" }), "ECONNREFUSED"],
-    [new TypeError(""), "TypeError"],
-    ["a text", "a text"],
-    [undefined, "undefined"],
-    [looped, "outer"],
-  ];
-  for (const [error, reason] of rows) assert.equal(reasonOf(error), reason);
 });
 
 test("http: against a real server", async () => {

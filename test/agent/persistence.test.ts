@@ -363,6 +363,21 @@ test("settled: a failure is heard by those whose change it was, also when anothe
   assert.deepEqual(await names(disk), [`services/${sha256("b")}`]);
 });
 
+test("a write that failed is tried again with the next change, whose own success it does not touch", async () => {
+  const disk = new Disk();
+  const agent = await Agent.start(disk);
+  disk.fault = (name) => (name.endsWith(sha256("a")) ? Promise.reject(new Error("I/O error")) : undefined);
+  agent.local.addService(service({ Name: "a" }));
+  await assert.rejects(agent.persistence.settled(), { code: "storage-failed" });
+  agent.local.addService(service({ Name: "b" }));
+  await agent.persistence.settled();
+  assert.deepEqual(await names(disk), [`services/${sha256("b")}`]);
+  disk.fault = () => {};
+  agent.local.removeService("b");
+  await agent.persistence.settled();
+  assert.deepEqual(await names(disk), [`services/${sha256("a")}`]);
+});
+
 test("many changes of one thing are one write", async () => {
   const disk = new Disk();
   const agent = await Agent.start(disk);

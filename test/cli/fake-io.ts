@@ -1,6 +1,14 @@
 // A scripted place for the command line: memory files, a fake agent, children that do what a test says, a clock of its own.
 import { runCli } from "../../src/cli/run.ts";
-import type { ChildExit, ChildHandle, CliIo, CliSignal, FileInfo, SpawnOptions } from "../../src/cli/io.ts";
+import type {
+  ChildExit,
+  ChildHandle,
+  CliIo,
+  CliSignal,
+  FileInfo,
+  SpawnOptions,
+  VersionInfo,
+} from "../../src/cli/io.ts";
 import type { Answer, Responder } from "../client/fake-agent.ts";
 import { FakeAgent } from "../client/fake-agent.ts";
 
@@ -14,10 +22,10 @@ export interface Spawned {
 export class FakeIo implements CliIo {
   readonly args: readonly string[];
   env: Record<string, string | undefined> = {};
-  readonly version = { version: "1.2.3-dev", revision: "abcdef0", buildDate: "2026-01-02T03:04:05Z" };
+  readonly version: VersionInfo = { version: "1.2.3-dev", revision: "abcdef0", buildDate: "2026-01-02T03:04:05Z" };
   readonly agent: FakeAgent;
-  readonly files = new Map<string, Uint8Array>();
-  readonly modes = new Map<string, number | undefined>();
+  readonly files: Map<string, Uint8Array> = new Map();
+  readonly modes: Map<string, number | undefined> = new Map();
   input: Uint8Array = new Uint8Array(0);
   readonly children: Spawned[] = [];
   /** Called at each spawn; ends the child with code 0 when not set. */
@@ -28,7 +36,7 @@ export class FakeIo implements CliIo {
   #signalListeners = new Set<(signal: CliSignal) => void>();
   #now = 0;
   /** Sleeps that have not ended. The clock jumps to the earliest whenever nothing else is left to do. */
-  readonly sleeps = new Set<{ until: number; wake(): void }>();
+  readonly sleeps: Set<{ until: number; wake(): void }> = new Set();
 
   constructor(args: readonly string[], answer: Responder | Record<string, Answer | unknown[] | string> = {}) {
     this.args = args;

@@ -13,10 +13,10 @@ export interface StoredEntry {
 }
 
 export class FakeStore {
-  readonly entries = new Map<string, StoredEntry>();
-  readonly sessions = new Map<string, Record<string, unknown>>();
+  readonly entries: Map<string, StoredEntry> = new Map();
+  readonly sessions: Map<string, Record<string, unknown>> = new Map();
   /** Keys that nobody gets although they are free: a lock delay. */
-  readonly delayed = new Set<string>();
+  readonly delayed: Set<string> = new Set();
   /** When set, every read of keys is answered with this status. */
   failReads = 0;
   /** Requests that wait for a change. */
@@ -24,7 +24,7 @@ export class FakeStore {
   #index = 10;
   #waiters = new Set<() => void>();
   #sessionCount = 0;
-  readonly agent = new FakeAgent((asked) => this.#answer(asked));
+  readonly agent: FakeAgent = new FakeAgent((asked) => this.#answer(asked));
 
   /** Ends a session as its TTL would: its keys are free. */
   expire(session: string): void {

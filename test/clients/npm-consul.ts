@@ -8,7 +8,7 @@ import { type AgentProcess, eventually } from "../support/process.ts";
 // oxlint-disable-next-line typescript/no-explicit-any -- see above
 type Client = any;
 
-/** An answer of `false` is what its promise gives as undefined. */
+/** What its promises give for an answer of `false` or `null`. */
 const NO = undefined;
 
 /** Declares the tests; `agent` is asked for when they run. */
@@ -82,7 +82,7 @@ export function npmConsulTests(agent: () => AgentProcess): void {
     assert.ok((await client.health.state("warning")).some(({ CheckID }: { CheckID: string }) => CheckID === "host"));
     assert.equal((await client.health.service({ service: "npm-db", filter: 'Node.Meta.rack == "8"' })).length, 0);
     await client.catalog.deregister({ node: "npm-node" });
-    assert.equal(await client.catalog.node.services("npm-node"), null);
+    assert.equal(await client.catalog.node.services("npm-node"), NO);
   });
 
   test("npm consul: session: created, renewed, listed; it locks a key and gives it up", async () => {

@@ -5,7 +5,9 @@ import { readFileSync } from "node:fs";
 const ITEM = /^- `([a-z-]+): ([^`]+)`: +(\S.*)$/gm;
 
 /** Reasons by "area: step id". @throws Error when a step is listed twice. */
-export function acceptedDifferences(text: string = readFileSync(new URL("../../docs/differences.md", import.meta.url), "utf8")): Map<string, string> {
+export function acceptedDifferences(
+  text: string = readFileSync(new URL("../../docs/differences.md", import.meta.url), "utf8"),
+): Map<string, string> {
   const accepted = new Map<string, string>();
   for (const [, area, id, reason] of text.matchAll(ITEM)) {
     const name = `${area}: ${id}`;

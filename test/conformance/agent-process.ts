@@ -51,10 +51,19 @@ export interface AgentProcessOptions {
   group?: boolean;
 }
 
+/** What to end when the test's process ends, however it does: no agent outlives it. */
+const running = new Set<() => void>();
+process.on("exit", () => {
+  for (const kill of running) kill();
+});
+
 const PORTS = ["http", "dns", "server", "serf-lan", "serf-wan"];
 
 /** Starts `<command> agent -dev …` and waits until it leads and is in its own catalog. @throws Error with its log. */
-export async function startAgentProcess(command: readonly string[], options: AgentProcessOptions = {}): Promise<AgentProcess> {
+export async function startAgentProcess(
+  command: readonly string[],
+  options: AgentProcessOptions = {},
+): Promise<AgentProcess> {
   const { config = {}, args = [], node = "n1", dc = "dc1", token, group = false } = options;
   const dir = mkdtempSync(join(tmpdir(), "proconsul-agent-"));
   const found = await freePorts(PORTS.length);
@@ -63,11 +72,26 @@ export async function startAgentProcess(command: readonly string[], options: Age
   writeFileSync(file, JSON.stringify(config));
   const words = [
     ...command.slice(1),
-    ...["agent", "-dev", `-node=${node}`, `-datacenter=${dc}`, "-bind=127.0.0.1", "-client=127.0.0.1"],
+    "agent",
+    "-dev",
+    `-node=${node}`,
+    `-datacenter=${dc}`,
+    "-bind=127.0.0.1",
+    "-client=127.0.0.1",
     ...PORTS.map((name) => `-${name}-port=${ports[name]}`),
-    ...["-grpc-port=-1", `-config-file=${file}`, ...args],
+    "-grpc-port=-1",
+    `-config-file=${file}`,
+    ...args,
   ];
-  const child = spawn(command[0] as string, words, { cwd: dir, env: childEnvironment(), stdio: ["ignore", "pipe", "pipe"], detached: group });
+  const child = spawn(command[0] as string, words, {
+    cwd: dir,
+    env: childEnvironment(),
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: group,
+  });
+  const kill = (): void => void (group ? process.kill(-(child.pid as number), "SIGKILL") : child.kill("SIGKILL"));
+  if (child.pid !== undefined) running.add(kill);
+  child.once("exit", () => running.delete(kill));
   let log = "";
   const collect = (chunk: Buffer): void => void (log += chunk.toString());
   child.stdout.on("data", collect);
@@ -79,7 +103,7 @@ export async function startAgentProcess(command: readonly string[], options: Age
     dir,
     log: () => log,
     stop: async () => {
-      await end(child, group);
+      await end(child, kill);
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -87,7 +111,9 @@ export async function startAgentProcess(command: readonly string[], options: Age
   while (!(await isReady(agent.base, node, token))) {
     if (child.exitCode !== null || child.pid === undefined || performance.now() > deadline) {
       await agent.stop();
-      throw new Error(`the agent ${child.exitCode === null ? "did not become ready" : `ended with ${child.exitCode}`}:\n${log}`);
+      throw new Error(
+        `the agent ${child.exitCode === null ? "did not become ready" : `ended with ${child.exitCode}`}:\n${log}`,
+      );
     }
     await sleep(50);
   }
@@ -98,18 +124,19 @@ async function isReady(base: string, node: string, token: string | undefined): P
   const headers: Record<string, string> = token === undefined ? {} : { "X-Consul-Token": token };
   try {
     const leader = (await (await fetch(`${base}/v1/status/leader`)).json()) as string;
-    const self = (await (await fetch(`${base}/v1/catalog/node/${node}`, { headers })).json()) as { Services?: Record<string, unknown> } | null;
+    const self = (await (await fetch(`${base}/v1/catalog/node/${node}`, { headers })).json()) as {
+      Services?: Record<string, unknown>;
+    } | null;
     return leader !== "" && (self?.Services?.consul !== undefined || token !== undefined);
   } catch {
     return false;
   }
 }
 
-async function end(child: ChildProcess, group: boolean): Promise<void> {
+async function end(child: ChildProcess, kill: () => void): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const gone = new Promise((resolve) => child.once("exit", resolve));
-  if (group) process.kill(-child.pid, "SIGKILL");
-  else child.kill("SIGKILL");
+  kill();
   await gone;
 }
 
@@ -120,7 +147,9 @@ export async function freePorts(count: number): Promise<number[]> {
     servers.map(
       (server) =>
         new Promise<number>((resolve, reject) => {
-          server.once("error", reject).listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
+          server
+            .once("error", reject)
+            .listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
         }),
     ),
   );

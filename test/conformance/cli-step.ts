@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type AgentProcess, childEnvironment } from "./agent-process.ts";
 import { fill } from "./http-step.ts";
 import type { Normaliser } from "./normalise.ts";
-import type { Step } from "./scenario.ts";
+import { type Step, wordsOf } from "./scenario.ts";
 
 const COMMAND_MS = 20_000;
 
@@ -24,14 +24,6 @@ export async function cliStep(
   if (code !== 0) return { code, said: out === "" && err === "" ? "nothing" : "a message" };
   const lines = (text: string): string[] => linesOf(commandText(text, agent, normaliser), step.unordered === true);
   return { code, out: lines(out), err: step.anyErr ? "any" : lines(err) };
-}
-
-/** The words of a command line: plain ones, and quoted ones, in double quotes with escapes. */
-export function wordsOf(line: string): string[] {
-  const words: string[] = [];
-  for (const [, double, single, plain] of line.matchAll(/"((?:\\.|[^"\\])*)"|'([^']*)'|(\S+)/g))
-    words.push(double?.replaceAll(/\\(.)/g, "$1") ?? single ?? (plain as string));
-  return words;
 }
 
 interface Ended {
@@ -73,7 +65,10 @@ function commandText(text: string, agent: AgentProcess, normaliser: Normaliser):
 
 /** Lines, with columns told apart by two spaces however wide they are. */
 function linesOf(text: string, unordered: boolean): string[] {
-  const lines = text.replaceAll("\r", "").split("\n").map((line) => line.replaceAll(/[ \t]{2,}/g, "  ").trimEnd());
+  const lines = text
+    .replaceAll("\r", "")
+    .split("\n")
+    .map((line) => line.replaceAll(/[ \t]{2,}/g, "  ").trimEnd());
   while (lines.at(-1) === "") lines.pop();
   return unordered ? lines.sort() : lines;
 }

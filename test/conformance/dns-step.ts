@@ -11,17 +11,23 @@ const ANSWER_MS = 5000;
 /** What a recording says of a record. */
 const RECORD_FIELDS = ["name", "type", "ttl", "data"];
 
-export async function dnsStep(step: Step & { dns: string }, agent: AgentProcess, normaliser: Normaliser): Promise<unknown> {
+export async function dnsStep(
+  step: Step & { dns: string },
+  agent: AgentProcess,
+  normaliser: Normaliser,
+): Promise<unknown> {
   const [type, name] = step.dns.split(" ") as [string, string];
   const query = encode({
     type: "query",
     id: 4711,
     flags: step.norecurse ? 0 : RECURSION_DESIRED,
     questions: [{ type, name, class: "IN" }],
-    additionals: step.edns === undefined ? [] : [{ type: "OPT", name: ".", udpPayloadSize: step.edns, flags: 0, options: [] }],
+    additionals:
+      step.edns === undefined ? [] : [{ type: "OPT", name: ".", udpPayloadSize: step.edns, flags: 0, options: [] }],
   });
   const packet = decode(await exchange(query, agent.ports.dns as number));
-  const section = (records: readonly DnsRecord[]): string[] => records.map((record) => shown(record, normaliser)).sort();
+  const section = (records: readonly DnsRecord[]): string[] =>
+    records.map((record) => shown(record, normaliser)).sort();
   const { answers, authorities, additionals } = packet;
   return {
     rcode: packet.rcode,
@@ -34,14 +40,20 @@ export async function dnsStep(step: Step & { dns: string }, agent: AgentProcess,
   };
 }
 
-function additionalsOf(step: Step, records: readonly DnsRecord[], section: (records: readonly DnsRecord[]) => string[]): unknown {
+function additionalsOf(
+  step: Step,
+  records: readonly DnsRecord[],
+  section: (records: readonly DnsRecord[]) => string[],
+): unknown {
   if (step.answersOnly) return "any";
   if (step.countOnly) return records.length;
   return section(records.filter(({ type }) => type !== "OPT"));
 }
 
 function shown(record: DnsRecord, normaliser: Normaliser): string {
-  const kept = Object.fromEntries(RECORD_FIELDS.filter((field) => field in record).map((field) => [field, record[field]]));
+  const kept = Object.fromEntries(
+    RECORD_FIELDS.filter((field) => field in record).map((field) => [field, record[field]]),
+  );
   const { data } = record;
   if (record.type === "SOA") kept.data = { ...(data as object), serial: 0 };
   else if (Buffer.isBuffer(data)) kept.data = data.toString();

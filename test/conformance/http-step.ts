@@ -49,7 +49,12 @@ interface Received {
 }
 
 /** @param vars saved values; the step adds its own. */
-export async function httpStep(step: Step & { http: string }, agent: AgentProcess, vars: Map<string, unknown>, normaliser: Normaliser): Promise<unknown> {
+export async function httpStep(
+  step: Step & { http: string },
+  agent: AgentProcess,
+  vars: Map<string, unknown>,
+  normaliser: Normaliser,
+): Promise<unknown> {
   let received = await send(step, agent, vars);
   for (let tries = 0; step.until !== undefined && tries < TRIES && !reached(step.until, received); tries += 1) {
     await sleep(TRY_PAUSE_MS);
@@ -58,10 +63,19 @@ export async function httpStep(step: Step & { http: string }, agent: AgentProces
   for (const [name, from] of Object.entries(step.save ?? {})) vars.set(name, saved(from, received));
   const { status } = received;
   if (step.statusOnly) return { status };
-  return { status, headers: comparedHeaders(step, received.headers), kind: received.kind, body: sorted(comparedBody(step, received, normaliser)) };
+  return {
+    status,
+    headers: comparedHeaders(step, received.headers),
+    kind: received.kind,
+    body: sorted(comparedBody(step, received, normaliser)),
+  };
 }
 
-async function send(step: Step & { http: string }, agent: AgentProcess, vars: ReadonlyMap<string, unknown>): Promise<Received> {
+async function send(
+  step: Step & { http: string },
+  agent: AgentProcess,
+  vars: ReadonlyMap<string, unknown>,
+): Promise<Received> {
   const space = step.http.indexOf(" ");
   const body = step.body === undefined || typeof step.body === "string" ? step.body : JSON.stringify(step.body);
   const response = await fetch(agent.base + fill(step.http.slice(space + 1), vars), {
@@ -82,7 +96,9 @@ async function send(step: Step & { http: string }, agent: AgentProcess, vars: Re
 }
 
 function reached(until: Record<string, unknown>, { status, body }: Received): boolean {
-  return Object.entries(until).every(([path, want]) => canonical(path === "status" ? status : at(body, path)) === canonical(want));
+  return Object.entries(until).every(
+    ([path, want]) => canonical(path === "status" ? status : at(body, path)) === canonical(want),
+  );
 }
 
 function saved(from: string, { headers, body }: Received): unknown {
@@ -96,7 +112,12 @@ function comparedHeaders(step: Step, headers: Headers): Record<string, string> {
   for (const name of COMPARED_HEADERS) {
     const value = headers.get(name);
     if (value === null || step.ignoreHeaders?.includes(name)) continue;
-    compared[name] = COUNTERS.has(name) && /^\d+$/.test(value) ? "<int>" : COUNTERS.has(name) ? value : value.toLowerCase().replaceAll(/; */g, "; ");
+    compared[name] =
+      COUNTERS.has(name) && /^\d+$/.test(value)
+        ? "<int>"
+        : COUNTERS.has(name)
+          ? value
+          : value.toLowerCase().replaceAll(/; */g, "; ");
   }
   return compared;
 }
@@ -106,7 +127,8 @@ function comparedBody(step: Step, { kind, body }: Received, normaliser: Normalis
   if (kind === "text" && LIBRARY_WORDS.some((words) => (compared as string).includes(words))) compared = MESSAGE;
   if (step.shape) compared = shapeOf(compared);
   for (const path of step.ignore ?? []) remove(compared, path.split("."));
-  const list = typeof step.unordered === "string" ? at(compared, step.unordered) : step.unordered === true ? compared : null;
+  const list =
+    typeof step.unordered === "string" ? at(compared, step.unordered) : step.unordered === true ? compared : null;
   if (Array.isArray(list)) list.sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1));
   return compared;
 }

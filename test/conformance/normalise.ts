@@ -16,7 +16,11 @@ export class Normaliser {
 
   /** @param ports the agent's, by the name that stands in the recordings. */
   constructor(ports: Record<string, number>) {
-    this.#ports = Object.entries(ports).map(([name, port]) => [String(port), `<${name}>`, new RegExp(`(?<!\\d)${port}(?!\\d)`, "g")]);
+    this.#ports = Object.entries(ports).map(([name, port]) => [
+      String(port),
+      `<${name}>`,
+      new RegExp(`(?<!\\d)${port}(?!\\d)`, "g"),
+    ]);
   }
 
   text(value: string): string {
@@ -35,7 +39,8 @@ export class Normaliser {
     const out: Record<string, unknown> = {};
     for (const [name, item] of Object.entries(value)) out[this.text(name)] = this.json(item, name);
     const { CreateIndex: created, ModifyIndex: modified } = value as { CreateIndex?: unknown; ModifyIndex?: unknown };
-    if (typeof created === "number" && typeof modified === "number" && created > 0) out.ModifyIndex = relation(created, modified);
+    if (typeof created === "number" && typeof modified === "number" && created > 0)
+      out.ModifyIndex = relation(created, modified);
     return out;
   }
 

@@ -46,7 +46,13 @@ export async function replayArea(area: Area, command: readonly string[]): Promis
   }
 }
 
-async function answerTo(step: Step, command: readonly string[], agent: AgentProcess, vars: Map<string, unknown>, normaliser: Normaliser): Promise<unknown> {
+async function answerTo(
+  step: Step,
+  command: readonly string[],
+  agent: AgentProcess,
+  vars: Map<string, unknown>,
+  normaliser: Normaliser,
+): Promise<unknown> {
   if (step.wait !== undefined) await sleep(step.wait);
   const { http, dns, cli } = step;
   try {
@@ -68,7 +74,12 @@ function judge(area: Area, scenario: Scenario, id: string, step: Step, answer: u
 
 async function main(): Promise<number> {
   const { values: flags } = parseArgs({
-    options: { runtime: { type: "string", default: "node" }, command: { type: "string" }, area: { type: "string" }, verbose: { type: "boolean", default: false } },
+    options: {
+      runtime: { type: "string", default: "node" },
+      command: { type: "string" },
+      area: { type: "string" },
+      verbose: { type: "boolean", default: false },
+    },
   });
   const commands: [string, string[]][] =
     flags.command === undefined

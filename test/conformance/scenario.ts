@@ -79,11 +79,25 @@ export async function loadArea(name: string): Promise<Area> {
   const url = new URL(`scenarios/${name}.mjs`, here).href;
   const { default: given } = (await import(url)) as { default: Partial<Area> & Pick<Area, "scenarios"> };
   const golden = JSON.parse(readFileSync(new URL(`golden/${name}.json`, here), "utf8")) as Record<string, unknown>;
-  return { name, agent: given.agent ?? {}, vars: given.vars ?? {}, scenarios: given.scenarios, golden: new Map(Object.entries(golden)) };
+  return {
+    name,
+    agent: given.agent ?? {},
+    vars: given.vars ?? {},
+    scenarios: given.scenarios,
+    golden: new Map(Object.entries(golden)),
+  };
 }
 
 /** The step's id within its area. @param at its place in the scenario, from 0. */
 export function stepId(scenario: Scenario, step: Step, at: number): string {
   const asked = step.http ?? (step.dns === undefined ? `$ ${step.cli ?? ""}` : `DNS ${step.dns}`);
   return `${scenario.name} / ${at + 1}. ${asked}`;
+}
+
+/** The words of a command line: plain ones, and quoted ones, in double quotes with escapes. */
+export function wordsOf(line: string): string[] {
+  const words: string[] = [];
+  for (const [, double, single, plain] of line.matchAll(/"((?:\\.|[^"\\])*)"|'([^']*)'|(\S+)/g))
+    words.push(double?.replaceAll(/\\(.)/g, "$1") ?? single ?? (plain as string));
+  return words;
 }

@@ -26,12 +26,21 @@ export interface Ran {
 }
 
 /** Runs a program to its end. @param words the program and its arguments */
-export async function runProgram(words: readonly string[], cwd: string, more: Record<string, string> = {}): Promise<Ran> {
+export async function runProgram(
+  words: readonly string[],
+  cwd: string,
+  more: Record<string, string> = {},
+): Promise<Ran> {
   // The Node that is installed with the project, whatever the machine has.
   const PATH = join(root, "node_modules/.bin") + delimiter + process.env.PATH;
   const env = { ...process.env, PATH, NO_COLOR: "1", ...more };
   try {
-    const { stdout, stderr } = await promisify(execFile)(words[0] as string, words.slice(1), { cwd, env, timeout: STEP_MS, maxBuffer: 64 << 20 });
+    const { stdout, stderr } = await promisify(execFile)(words[0] as string, words.slice(1), {
+      cwd,
+      env,
+      timeout: STEP_MS,
+      maxBuffer: 64 << 20,
+    });
     return { code: 0, out: stdout, err: stderr };
   } catch (error) {
     const { code, stdout = "", stderr = "" } = error as { code?: number | string; stdout?: string; stderr?: string };
@@ -61,16 +70,23 @@ export async function installBuiltPackage(): Promise<BuiltPackage> {
     mkdirSync(packs);
     mkdirSync(dir);
     await succeed(["npm", "run", "--silent", "build"], root);
-    const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { dependencies: Record<string, string> };
+    const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      dependencies: Record<string, string>;
+    };
     const folders = [".", ...Object.keys(dependencies).map((name) => `./node_modules/${name}`)];
     const packed: Packed[] = [];
     for (const folder of folders) {
-      const out = await succeed(["npm", "pack", "--json", "--ignore-scripts", "--pack-destination", packs, folder], root);
+      const out = await succeed(
+        ["npm", "pack", "--json", "--ignore-scripts", "--pack-destination", packs, folder],
+        root,
+      );
       const listed = JSON.parse(out) as Packed[] | Record<string, Packed>;
       packed.push(Object.values(listed)[0] as Packed);
     }
     writeFileSync(join(dir, "package.json"), JSON.stringify({ private: true, type: "module" }));
-    const archives = packed.map(({ filename }) => join(packs, filename.replaceAll("/", "-").replace("@", ""))).map(existing);
+    const archives = packed
+      .map(({ filename }) => join(packs, filename.replaceAll("/", "-").replace("@", "")))
+      .map(existing);
     await succeed(["npm", "install", "--offline", "--no-audit", "--no-fund", ...archives], dir);
     const [own] = packed as [Packed];
     return {

@@ -23,9 +23,14 @@ describe("package", () => {
   after(() => built?.remove());
 
   test("package: it has the built files and what a reader needs, and nothing else", () => {
-    const expected = /^(?:dist\/[\w-]+\.(?:js|d\.ts)|(?:ARCHITECTURE|CHANGELOG|README|SECURITY)\.md|LICENSE|package\.json)$/;
-    assert.deepEqual(built.files.filter((path) => !expected.test(path)), []);
-    for (const path of ["dist/cli.js", "dist/index.js", "dist/index.d.ts", "README.md", "LICENSE"]) assert.ok(built.files.includes(path), path);
+    const expected =
+      /^(?:dist\/[\w-]+\.(?:js|d\.ts)|(?:ARCHITECTURE|CHANGELOG|README|SECURITY)\.md|LICENSE|package\.json)$/;
+    assert.deepEqual(
+      built.files.filter((path) => !expected.test(path)),
+      [],
+    );
+    for (const path of ["dist/cli.js", "dist/index.js", "dist/index.d.ts", "README.md", "LICENSE"])
+      assert.ok(built.files.includes(path), path);
     assert.ok(built.unpackedBytes < UNPACKED_BYTES_MAX, `${built.unpackedBytes} bytes`);
   });
 
@@ -41,8 +46,13 @@ describe("package", () => {
       const agent = await startAgentProcess(command);
       try {
         assert.match(agent.log(), new RegExp(`Version: '${version.replaceAll(".", "\\.")}' .*\\b${runtime}\\)`));
-        const tool = (...words: string[]): ReturnType<typeof runProgram> => runProgram([...command, ...words], built.dir, { CONSUL_HTTP_ADDR: agent.base });
-        assert.deepEqual(await tool("kv", "put", "a/key", "some value"), { code: 0, out: "Success! Data written to: a/key\n", err: "" });
+        const tool = (...words: string[]): ReturnType<typeof runProgram> =>
+          runProgram([...command, ...words], built.dir, { CONSUL_HTTP_ADDR: agent.base });
+        assert.deepEqual(await tool("kv", "put", "a/key", "some value"), {
+          code: 0,
+          out: "Success! Data written to: a/key\n",
+          err: "",
+        });
         assert.deepEqual(await tool("kv", "get", "a/key"), { code: 0, out: "some value\n", err: "" });
         assert.equal((await tool("kv", "get", "a/none")).code, 1);
         assert.match((await tool("members")).out, /^n1 .*alive/m);
@@ -87,7 +97,10 @@ process.exit(0);
       exactOptionalPropertyTypes: true,
     };
     writeFileSync(join(built.dir, "program.ts"), `${embedding}\nimport "proconsul/bun";\nimport "proconsul/deno";\n`);
-    writeFileSync(join(built.dir, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["program.ts"] }));
+    writeFileSync(
+      join(built.dir, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: options, files: ["program.ts"] }),
+    );
     symlinkSync(join(root, "node_modules/@types"), join(built.dir, "node_modules/@types"));
     const { code, out } = await runProgram([join(root, "node_modules/.bin/tsc"), "-p", built.dir], built.dir);
     assert.equal(code, 0, out);

@@ -79,12 +79,17 @@ export function count(names: Map<string, number>, name: string): void {
 }
 
 function attributesOf(written: string): Map<string, string> {
-  return new Map([...written.matchAll(ATTRIBUTE)].map(([, name, value]) => [name as string, unescape(value as string)]));
+  return new Map(
+    [...written.matchAll(ATTRIBUTE)].map(([, name, value]) => [name as string, unescape(value as string)]),
+  );
 }
 
 function unescape(text: string): string {
-  return text.replaceAll(/&(?:#(\d+)|#x([\da-f]+)|([a-z]+));/gi, (all, decimal?: string, hex?: string, entity?: string) => {
-    if (entity !== undefined) return ENTITIES[entity] ?? all;
-    return String.fromCodePoint(decimal === undefined ? Number.parseInt(hex as string, 16) : Number(decimal));
-  });
+  return text.replaceAll(
+    /&(?:#(\d+)|#x([\da-f]+)|([a-z]+));/gi,
+    (all, decimal?: string, hex?: string, entity?: string) => {
+      if (entity !== undefined) return ENTITIES[entity] ?? all;
+      return String.fromCodePoint(decimal === undefined ? Number.parseInt(hex as string, 16) : Number(decimal));
+    },
+  );
 }

@@ -77,6 +77,18 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 
 /** Starts an agent and waits until it leads and its own node is in the catalog. @throws Error with its log. */
 export async function startAgent(options: AgentOptions = {}): Promise<AgentProcess> {
+  const agent = await launchAgent(options);
+  try {
+    await agent.ready();
+  } catch (error) {
+    await agent.kill9();
+    throw error;
+  }
+  return agent;
+}
+
+/** Starts an agent and waits for nothing. */
+export async function launchAgent(options: AgentOptions = {}): Promise<AgentProcess & { ready(): Promise<void> }> {
   const { runtime = "node", dataDir, config, args = [] } = options;
   const ports = options.ports ?? (await choosePorts());
   const dir = dataDir ?? mkdtempSync(join(tmpdir(), "proconsul-agent-"));
@@ -100,14 +112,7 @@ export async function startAgent(options: AgentOptions = {}): Promise<AgentProce
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
-  const agent = new RunningAgent(child, runtime, ports, dataDir === undefined ? dir : null);
-  try {
-    await agent.ready();
-  } catch (error) {
-    await agent.kill9();
-    throw error;
-  }
-  return agent;
+  return new RunningAgent(child, runtime, ports, dataDir === undefined ? dir : null);
 }
 
 async function choosePorts(): Promise<Ports> {
@@ -120,17 +125,15 @@ class RunningAgent implements AgentProcess {
   readonly ports: Ports;
   readonly base: string;
   readonly #child: ChildProcess;
-  /** A folder that goes with the agent. */
-  readonly #ownDir: string | null;
   readonly #ended: Promise<number | null>;
   #log = "";
 
+  /** @param ownDir a folder that goes with the agent */
   constructor(child: ChildProcess, runtime: RuntimeName, ports: Ports, ownDir: string | null) {
     this.#child = child;
     this.runtime = runtime;
     this.ports = ports;
     this.base = `http://127.0.0.1:${ports.http}`;
-    this.#ownDir = ownDir;
     const collect = (chunk: Buffer): void => void (this.#log += chunk.toString());
     child.stdout?.on("data", collect);
     child.stderr?.on("data", collect);

@@ -40,6 +40,11 @@ export class RawConnection {
     return this.#closed;
   }
 
+  /** True while the connection is open and has no answer that nobody took. */
+  get pending(): boolean {
+    return !this.#closed && this.#answers.length === 0;
+  }
+
   /** Text is written as Latin-1: a character is a byte. */
   write(bytes: string | Uint8Array): void {
     if (this.socket.writable) this.socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);

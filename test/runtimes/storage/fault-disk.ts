@@ -31,7 +31,7 @@ export class FaultDisk implements FileSystem {
   /** Called after each operation that could change something. */
   after: ((kind: OperationKind, path: string) => void) | null = null;
   /** The most bytes that all files may have. */
-  capacity = Infinity;
+  capacity: number = Infinity;
   #files = new Map<number, Uint8Array<ArrayBuffer>>();
   #names = new Map<string, number>();
   #durableFiles = new Map<number, Uint8Array<ArrayBuffer>>();
@@ -239,12 +239,6 @@ class FaultFile implements OpenFile {
     return this.#disk.write(this.#use(), this.#path, bytes, position);
   }
   async datasync(): Promise<void> {
-    this.#disk.sync(this.#use(), this.#path);
-  }
-  writeSync(bytes: Uint8Array, position: number): number {
-    return this.#disk.write(this.#use(), this.#path, bytes, position);
-  }
-  datasyncSync(): void {
     this.#disk.sync(this.#use(), this.#path);
   }
   async close(): Promise<void> {

@@ -13,7 +13,7 @@ while (made < Number(done)) {
   made += 1;
 }
 const random = seeded(Number(seed) + made);
-const store = await openLogStore(dir, { ...KILL_OPTIONS, sync: random(2) === 0 ? "on-loop" : "off-loop" });
+const store = await openLogStore(dir, KILL_OPTIONS);
 await store.load();
 for (;;) {
   let last: void | Promise<void> = undefined;

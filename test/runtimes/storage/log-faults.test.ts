@@ -12,8 +12,6 @@ import { append, type Call, callStore, entry, LogModel, printLog, RandomCalls } 
 /** A machine that is busy takes its time, and some runtimes give up early. */
 const SLOW = { timeout: 60_000 };
 
-const WAYS = ["on-loop", "off-loop"] as const;
-
 async function failure(promise: void | Promise<void>): Promise<OperationalError | null> {
   try {
     await promise;
@@ -36,225 +34,214 @@ function vote(store: LogStore, term: number): Promise<OperationalError | null> {
   return failure(store.append({ entries: [], hardState: { term, vote: `server-${term}` } }));
 }
 
-for (const sync of WAYS) {
-  test(
-    `log faults, ${sync}: after a failed write or sync every call fails, and what was durable is still there`,
-    SLOW,
-    async () => {
-      for (const kind of ["write", "sync"] as const) {
-        for (const code of ["EIO", "EROFS", "EDQUOT"]) {
-          if (kind === "write" && code === "EDQUOT") continue;
-          const disk = new FaultDisk();
-          const { store } = await openOn(disk, { sync });
-          await store.append({ entries: [entry(1)], hardState: { term: 1, vote: "a" } });
-          disk.before = (what) => {
-            if (what === kind) throw diskError(code);
-          };
-          const [first, sameTurn] = [put(store, 2), put(store, 3)];
-          assert.equal((await first)?.code, "storage-failed");
-          assert.equal((await sameTurn)?.code, "storage-failed");
-          disk.before = null;
-          await assertFails("storage-failed", store.append({ entries: [entry(2)], hardState: null }));
-          await assertFails("storage-failed", store.append({ entries: [entry(9)], hardState: null }));
-          await assertFails("storage-failed", store.compact(1, 1));
-          await assertFails("storage-failed", store.compact(0, 0));
-          await assertFails("storage-failed", store.reset(5, 1));
-          await store.close();
-          assert.equal(disk.openFiles, 0);
-          const { entries } = await loadAndGoOn(disk.powerCut([]), { sync });
-          assert.deepEqual(entries, [entry(1)]);
-        }
-      }
-    },
-  );
-
-  test(
-    `log faults, ${sync}: an error at any one operation ends in a refusal or goes unharmed, and nothing acknowledged is lost`,
-    SLOW,
-    async () => {
-      const calls = new RandomCalls(5, { dataBytesMax: 200, compactEvery: 9, resetEvery: 25 });
-      const all = Array.from({ length: 60 }, () => calls.next());
-      const kinds: OperationKind[] = ["write", "sync", "create", "open", "rename", "unlink", "sync-directory"];
-      let refusals = 0;
-      for (const kind of kinds) {
-        for (let countdown = 0; countdown < 400; countdown += 1) {
-          const disk = new FaultDisk();
-          const { store } = await openOn(disk, { sync });
-          let left = countdown;
-          disk.before = (what) => {
-            if (what === kind && left-- === 0) throw diskError("EIO");
-          };
-          const acknowledged = new LogModel();
-          let firstError: OperationalError | null = null;
-          const attempted = new LogModel();
-          for (const call of all) {
-            if (firstError === null) attempted.apply(call);
-            const error = await failure(callStore(store, call));
-            if (error !== null) assert.equal(error.code, "storage-failed");
-            if (firstError !== null) assert.notEqual(error, null, "a call worked after a failure");
-            firstError ??= error;
-            if (error === null) acknowledged.apply(call);
-          }
-          await store.close();
-          assert.equal(disk.openFiles, 0);
-          disk.before = null;
-          const loaded = printLog(await loadAndGoOn(disk.copy(), { sync }));
-          const possible = [printLog(acknowledged.state), printLog(attempted.state)];
-          assert.ok(possible.includes(loaded), `${kind} ${countdown}`);
-          const cut = printLog(await loadAndGoOn(disk.powerCut([]), { sync }));
-          assert.ok(possible.includes(cut), `${kind} ${countdown}, and power lost`);
-          if (left >= 0) break;
-          if (firstError !== null) refusals += 1;
-        }
-      }
-      assert.ok(refusals > 100, `${refusals} refusals`);
-    },
-  );
-
-  test(`log faults, ${sync}: short writes are gone on with`, SLOW, async () => {
-    const calls = new RandomCalls(11, { dataBytesMax: 300, compactEvery: 12, resetEvery: 50 });
-    const disk = new FaultDisk();
-    let turn = 0;
-    disk.before = (kind, _path, bytes) =>
-      kind === "write" ? Math.max(1, Math.min(bytes, (turn++ * 13) % 97)) : undefined;
-    const { store } = await openOn(disk, { sync });
-    for (let i = 0; i < 60; i += 1) await callStore(store, calls.next());
-    await store.close();
-    assert.ok(printLog(await loadAndGoOn(disk.copy(), { sync })) === printLog(calls.model.state));
-  });
-
-  test(`log faults, ${sync}: a file that takes no bytes is a failure, not an endless loop`, SLOW, async () => {
-    const disk = new FaultDisk();
-    const { store } = await openOn(disk, { sync });
-    disk.before = (kind) => (kind === "write" ? 0 : undefined);
-    await assertFails("storage-failed", store.append({ entries: [entry(1)], hardState: null }));
-    await store.close();
-  });
-
-  test(`log faults, ${sync}: a full disk refuses entries, and the store goes on with what it had`, SLOW, async () => {
-    const options: LogStoreOptions = { sync, segmentBytes: 4096, allocateBytes: 1024, reserveBytes: 512 };
-    const disk = new FaultDisk();
-    const { store } = await openOn(disk, options);
-    disk.capacity = 10_000;
-    let index = 1;
-    let refused: OperationalError | null = null;
-    while (refused === null) {
-      refused = await put(store, index);
-      if (refused === null) index += 1;
-      assert.ok(index < 1000);
-    }
-    assert.equal(refused.code, "disk-full");
-    assert.match(refused.message, /No space is left .* \/raft/);
-    // Still refused, and so is what builds on it; votes and compaction find room in the reserve.
-    assert.equal((await put(store, index))?.code, "disk-full");
-    assert.equal((await put(store, index + 1))?.code, "disk-full");
-    assert.equal(await vote(store, 7), null);
-    assert.equal(await failure(store.compact(index - 1, 1)), null);
-    // The old segments are gone by the next turn or two, and with them the reason to refuse.
-    let again: OperationalError | null = null;
-    for (let tries = 0; tries < 100; tries += 1) {
-      again = await put(store, index);
-      if (again === null) break;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    assert.equal(again, null);
-    await store.close();
-    const loaded = await loadAndGoOn(disk.copy(), options);
-    assert.deepEqual(loaded.base, { index: index - 1, term: 1 });
-    assert.deepEqual(loaded.hardState, { term: 7, vote: "server-7" });
-    assert.equal(loaded.entries.length, 1);
-  });
-
-  test(
-    `log faults, ${sync}: the reserve ends too, and then votes are refused, with all before in place`,
-    SLOW,
-    async () => {
-      const disk = new FaultDisk();
-      const { store } = await openOn(disk, { sync });
-      disk.capacity = 0;
-      let term = 1;
-      while ((await vote(store, term)) === null) {
-        term += 1;
-        assert.ok(term < 1000);
-      }
-      assert.ok(term > 3);
-      await store.close();
-      disk.capacity = Infinity;
-      assert.deepEqual((await loadAndGoOn(disk.copy(), { sync })).hardState, {
-        term: term - 1,
-        vote: `server-${term - 1}`,
-      });
-    },
-  );
-
-  test(
-    `log faults, ${sync}: at any capacity, nothing acknowledged is lost and nothing refused appears`,
-    SLOW,
-    async () => {
-      for (let capacity = 1100; capacity < 6000; capacity += 61) {
-        const calls = new RandomCalls(capacity, { dataBytesMax: 250, compactEvery: 10, resetEvery: 40 });
+test(
+  `log faults: after a failed write or sync every call fails, and what was durable is still there`,
+  SLOW,
+  async () => {
+    for (const kind of ["write", "sync"] as const) {
+      for (const code of ["EIO", "EROFS", "EDQUOT"]) {
+        if (kind === "write" && code === "EDQUOT") continue;
         const disk = new FaultDisk();
-        const { store } = await openOn(disk, { sync });
-        disk.capacity = capacity;
-        const model = new LogModel();
-        let refused = 0;
-        for (let i = 0; i < 60; i += 1) {
-          const call = fit(calls.next(), model);
-          if (call === null) continue;
+        const { store } = await openOn(disk);
+        await store.append({ entries: [entry(1)], hardState: { term: 1, vote: "a" } });
+        disk.before = (what) => {
+          if (what === kind) throw diskError(code);
+        };
+        const [first, sameTurn] = [put(store, 2), put(store, 3)];
+        assert.equal((await first)?.code, "storage-failed");
+        assert.equal((await sameTurn)?.code, "storage-failed");
+        disk.before = null;
+        await assertFails("storage-failed", store.append({ entries: [entry(2)], hardState: null }));
+        await assertFails("storage-failed", store.append({ entries: [entry(9)], hardState: null }));
+        await assertFails("storage-failed", store.compact(1, 1));
+        await assertFails("storage-failed", store.compact(0, 0));
+        await assertFails("storage-failed", store.reset(5, 1));
+        await store.close();
+        assert.equal(disk.openFiles, 0);
+        const { entries } = await loadAndGoOn(disk.powerCut([]));
+        assert.deepEqual(entries, [entry(1)]);
+      }
+    }
+  },
+);
+
+test(
+  `log faults: an error at any one operation ends in a refusal or goes unharmed, and nothing acknowledged is lost`,
+  SLOW,
+  async () => {
+    const calls = new RandomCalls(5, { dataBytesMax: 200, compactEvery: 9, resetEvery: 25 });
+    const all = Array.from({ length: 60 }, () => calls.next());
+    const kinds: OperationKind[] = ["write", "sync", "create", "open", "rename", "unlink", "sync-directory"];
+    let refusals = 0;
+    for (const kind of kinds) {
+      for (let countdown = 0; countdown < 400; countdown += 1) {
+        const disk = new FaultDisk();
+        const { store } = await openOn(disk);
+        let left = countdown;
+        disk.before = (what) => {
+          if (what === kind && left-- === 0) throw diskError("EIO");
+        };
+        const acknowledged = new LogModel();
+        let firstError: OperationalError | null = null;
+        const attempted = new LogModel();
+        for (const call of all) {
+          if (firstError === null) attempted.apply(call);
           const error = await failure(callStore(store, call));
-          if (error === null) model.apply(call);
-          else assert.equal(error.code, "disk-full");
-          if (error !== null) refused += 1;
+          if (error !== null) assert.equal(error.code, "storage-failed");
+          if (firstError !== null) assert.notEqual(error, null, "a call worked after a failure");
+          firstError ??= error;
+          if (error === null) acknowledged.apply(call);
         }
         await store.close();
-        assert.ok(refused > 0 || capacity > 3000);
-        disk.capacity = Infinity;
-        assert.ok(printLog(await loadAndGoOn(disk.copy(), { sync })) === printLog(model.state), `capacity ${capacity}`);
-        assert.ok(
-          printLog(await loadAndGoOn(disk.powerCut([]), { sync })) === printLog(model.state),
-          `capacity ${capacity}, power lost`,
-        );
+        assert.equal(disk.openFiles, 0);
+        disk.before = null;
+        const loaded = printLog(await loadAndGoOn(disk.copy()));
+        const possible = [printLog(acknowledged.state), printLog(attempted.state)];
+        assert.ok(possible.includes(loaded), `${kind} ${countdown}`);
+        const cut = printLog(await loadAndGoOn(disk.powerCut([])));
+        assert.ok(possible.includes(cut), `${kind} ${countdown}, and power lost`);
+        if (left >= 0) break;
+        if (firstError !== null) refusals += 1;
       }
-    },
-  );
-
-  test(`log faults, ${sync}: a disk that is full for a write inside the file is undone`, SLOW, async () => {
-    // As on file systems that never write in place.
-    for (const taken of [0, 1, 40, 100]) {
-      const disk = new FaultDisk();
-      const { store } = await openOn(disk, { sync });
-      assert.equal(await put(store, 1), null);
-      let isFull = true;
-      disk.before = (kind, _path, bytes) => {
-        if (kind !== "write" || !isFull) return undefined;
-        if (bytes > 100 && taken > 0) return taken;
-        isFull = false;
-        throw diskError("ENOSPC");
-      };
-      assert.equal((await put(store, 2))?.code, "disk-full");
-      disk.before = null;
-      assert.equal(await put(store, 2, 50), null);
-      await store.close();
-      const { entries } = await loadAndGoOn(disk.copy(), { sync });
-      assert.deepEqual(entries, [entry(1, 1, filler(100, 1)), entry(2, 1, filler(50, 2))]);
     }
-  });
+    assert.ok(refusals > 100, `${refusals} refusals`);
+  },
+);
 
-  test(`log faults, ${sync}: a full disk that cannot be undone ends the store`, SLOW, async () => {
+test("log faults: short writes are gone on with", SLOW, async () => {
+  const calls = new RandomCalls(11, { dataBytesMax: 300, compactEvery: 12, resetEvery: 50 });
+  const disk = new FaultDisk();
+  let turn = 0;
+  disk.before = (kind, _path, bytes) =>
+    kind === "write" ? Math.max(1, Math.min(bytes, (turn++ * 13) % 97)) : undefined;
+  const { store } = await openOn(disk);
+  for (let i = 0; i < 60; i += 1) await callStore(store, calls.next());
+  await store.close();
+  assert.ok(printLog(await loadAndGoOn(disk.copy())) === printLog(calls.model.state));
+});
+
+test("log faults: a file that takes no bytes is a failure, not an endless loop", SLOW, async () => {
+  const disk = new FaultDisk();
+  const { store } = await openOn(disk);
+  disk.before = (kind) => (kind === "write" ? 0 : undefined);
+  await assertFails("storage-failed", store.append({ entries: [entry(1)], hardState: null }));
+  await store.close();
+});
+
+test("log faults: a full disk refuses entries, and the store goes on with what it had", SLOW, async () => {
+  const options: LogStoreOptions = { segmentBytes: 4096, allocateBytes: 1024, reserveBytes: 512 };
+  const disk = new FaultDisk();
+  const { store } = await openOn(disk, options);
+  disk.capacity = 10_000;
+  let index = 1;
+  let refused: OperationalError | null = null;
+  while (refused === null) {
+    refused = await put(store, index);
+    if (refused === null) index += 1;
+    assert.ok(index < 1000);
+  }
+  assert.equal(refused.code, "disk-full");
+  assert.match(refused.message, /No space is left .* \/raft/);
+  // Still refused, and so is what builds on it; votes and compaction find room in the reserve.
+  assert.equal((await put(store, index))?.code, "disk-full");
+  assert.equal((await put(store, index + 1))?.code, "disk-full");
+  assert.equal(await vote(store, 7), null);
+  assert.equal(await failure(store.compact(index - 1, 1)), null);
+  // The old segments are gone by the next turn or two, and with them the reason to refuse.
+  let again: OperationalError | null = null;
+  for (let tries = 0; tries < 100; tries += 1) {
+    again = await put(store, index);
+    if (again === null) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(again, null);
+  await store.close();
+  const loaded = await loadAndGoOn(disk.copy(), options);
+  assert.deepEqual(loaded.base, { index: index - 1, term: 1 });
+  assert.deepEqual(loaded.hardState, { term: 7, vote: "server-7" });
+  assert.equal(loaded.entries.length, 1);
+});
+
+test(`log faults: the reserve ends too, and then votes are refused, with all before in place`, SLOW, async () => {
+  const disk = new FaultDisk();
+  const { store } = await openOn(disk);
+  disk.capacity = 0;
+  let term = 1;
+  while ((await vote(store, term)) === null) {
+    term += 1;
+    assert.ok(term < 1000);
+  }
+  assert.ok(term > 3);
+  await store.close();
+  disk.capacity = Infinity;
+  assert.deepEqual((await loadAndGoOn(disk.copy())).hardState, {
+    term: term - 1,
+    vote: `server-${term - 1}`,
+  });
+});
+
+test(`log faults: at any capacity, nothing acknowledged is lost and nothing refused appears`, SLOW, async () => {
+  for (let capacity = 1100; capacity < 6000; capacity += 61) {
+    const calls = new RandomCalls(capacity, { dataBytesMax: 250, compactEvery: 10, resetEvery: 40 });
     const disk = new FaultDisk();
-    const { store } = await openOn(disk, { sync });
-    assert.equal(await put(store, 1), null);
-    disk.before = (kind) => {
-      if (kind === "write") throw diskError("ENOSPC");
-    };
-    assert.equal((await put(store, 2))?.code, "storage-failed");
-    disk.before = null;
-    assert.equal((await put(store, 2))?.code, "storage-failed");
+    const { store } = await openOn(disk);
+    disk.capacity = capacity;
+    const model = new LogModel();
+    let refused = 0;
+    for (let i = 0; i < 60; i += 1) {
+      const call = fit(calls.next(), model);
+      if (call === null) continue;
+      const error = await failure(callStore(store, call));
+      if (error === null) model.apply(call);
+      else assert.equal(error.code, "disk-full");
+      if (error !== null) refused += 1;
+    }
     await store.close();
-    assert.equal((await loadAndGoOn(disk.copy(), { sync })).entries.length, 1);
-  });
-}
+    assert.ok(refused > 0 || capacity > 3000);
+    disk.capacity = Infinity;
+    assert.ok(printLog(await loadAndGoOn(disk.copy())) === printLog(model.state), `capacity ${capacity}`);
+    assert.ok(
+      printLog(await loadAndGoOn(disk.powerCut([]))) === printLog(model.state),
+      `capacity ${capacity}, power lost`,
+    );
+  }
+});
 
+test("log faults: a disk that is full for a write inside the file is undone", SLOW, async () => {
+  // As on file systems that never write in place.
+  for (const taken of [0, 1, 40, 100]) {
+    const disk = new FaultDisk();
+    const { store } = await openOn(disk);
+    assert.equal(await put(store, 1), null);
+    let isFull = true;
+    disk.before = (kind, _path, bytes) => {
+      if (kind !== "write" || !isFull) return undefined;
+      if (bytes > 100 && taken > 0) return taken;
+      isFull = false;
+      throw diskError("ENOSPC");
+    };
+    assert.equal((await put(store, 2))?.code, "disk-full");
+    disk.before = null;
+    assert.equal(await put(store, 2, 50), null);
+    await store.close();
+    const { entries } = await loadAndGoOn(disk.copy());
+    assert.deepEqual(entries, [entry(1, 1, filler(100, 1)), entry(2, 1, filler(50, 2))]);
+  }
+});
+
+test("log faults: a full disk that cannot be undone ends the store", SLOW, async () => {
+  const disk = new FaultDisk();
+  const { store } = await openOn(disk);
+  assert.equal(await put(store, 1), null);
+  disk.before = (kind) => {
+    if (kind === "write") throw diskError("ENOSPC");
+  };
+  assert.equal((await put(store, 2))?.code, "storage-failed");
+  disk.before = null;
+  assert.equal((await put(store, 2))?.code, "storage-failed");
+  await store.close();
+  assert.equal((await loadAndGoOn(disk.copy())).entries.length, 1);
+});
 /** The call as a server makes it whose earlier ones were refused; null when there is nothing left of it. */
 function fit(call: Call, model: LogModel): Call | null {
   if (call.type === "reset") return call;
@@ -294,7 +281,7 @@ test(
 
 test("log faults: close waits for a write under way, also when something else has failed meanwhile", SLOW, async () => {
   const disk = new FaultDisk();
-  const plain = await openOn(disk, { sync: "off-loop" });
+  const plain = await openOn(disk);
   for (let index = 1; index <= 20; index += 1) assert.equal(await put(plain.store, index), null);
   await plain.store.close();
 
@@ -323,7 +310,7 @@ test("log faults: close waits for a write under way, also when something else ha
       return file;
     },
   };
-  const store = await openLogStore(DIR, { ...SMALL, sync: "off-loop", fileSystem });
+  const store = await openLogStore(DIR, { ...SMALL, fileSystem });
   await store.load();
   await store.compact(19, 1);
   isHeld = true;
@@ -354,7 +341,7 @@ test("log faults: calls of one turn share one record and one sync", SLOW, async 
 
 test("log faults: calls that arrive during a sync share the next one", SLOW, async () => {
   const disk = new FaultDisk();
-  const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024, sync: "off-loop" });
+  const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024 });
   const seen: OperationKind[] = [];
   const late: Promise<OperationalError | null>[] = [];
   disk.before = (kind) => {
@@ -369,40 +356,6 @@ test("log faults: calls that arrive during a sync share the next one", SLOW, asy
   assert.deepEqual(seen, ["write", "sync", "write", "sync"]);
   await store.close();
   assert.equal((await loadAndGoOn(disk.powerCut([]))).entries.length, 19);
-});
-
-test("log faults: with auto, slow syncs go off the loop and fast ones come back to it", SLOW, async () => {
-  const disk = new FaultDisk();
-  const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024, sync: "auto" });
-  let slowMs = 0;
-  let wasOnLoop = false;
-  disk.before = (kind) => {
-    if (kind !== "sync") return;
-    // On the loop, nothing that was queued before the flush can have run between its write and its sync.
-    wasOnLoop = !hop;
-    for (const end = performance.now() + slowMs; performance.now() < end;);
-  };
-  let hop = false;
-  disk.after = (kind) => {
-    if (kind !== "write") return;
-    hop = false;
-    queueMicrotask(() => (hop = true));
-  };
-  let index = 1;
-  const until = async (onLoop: boolean): Promise<void> => {
-    for (let i = 0; i < 1000; i += 1) {
-      assert.equal(await put(store, index), null);
-      index += 1;
-      if (wasOnLoop === onLoop) return;
-    }
-    assert.fail(`never ${onLoop ? "on" : "off"} the loop`);
-  };
-  await until(true);
-  slowMs = 2;
-  await until(false);
-  slowMs = 0;
-  await until(true);
-  await store.close();
 });
 
 test("log faults: calls after close are refused, and calls before load are a bug", SLOW, async () => {

@@ -1,5 +1,5 @@
 // The store in files passes the suite on the real file system: as it is by default, and with segments so small that
-// everything crosses them, with syncs on the loop and off it.
+// everything crosses them.
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,5 +18,4 @@ function place(options: LogStoreOptions): () => Promise<LogPlace> {
 
 const small = { segmentBytes: 4096, allocateBytes: 2048, reserveBytes: 512 };
 logStoreSuite("files", place({}));
-logStoreSuite("files, small segments, on the loop", place({ ...small, sync: "on-loop" }));
-logStoreSuite("files, small segments, off the loop", place({ ...small, sync: "off-loop" }));
+logStoreSuite("files, small segments", place(small));

@@ -96,9 +96,9 @@ function sectorsOf(write: Pending & { kind: "write" }): Pending[] {
 
 const SMALL = { segmentBytes: 1024, allocateBytes: 512, reserveBytes: 128 };
 const RUNS: Run[] = [
-  { seed: 1, calls: 70, options: { ...SMALL, sync: "on-loop" } },
-  { seed: 2, calls: 70, options: { ...SMALL, sync: "off-loop" } },
-  { seed: 3, calls: 60, options: { segmentBytes: 4096, allocateBytes: 1536, reserveBytes: 512, sync: "off-loop" } },
+  { seed: 1, calls: 70, options: SMALL },
+  { seed: 2, calls: 70, options: SMALL },
+  { seed: 3, calls: 60, options: { segmentBytes: 4096, allocateBytes: 1536, reserveBytes: 512 } },
 ];
 
 for (const run of RUNS) {
@@ -121,7 +121,7 @@ for (const run of RUNS) {
 }
 
 test("power cut: a second one during the repair loses nothing that the first left", SLOW, async () => {
-  const run: Run = { seed: 4, calls: 60, options: { ...SMALL, sync: "off-loop" } };
+  const run: Run = { seed: 4, calls: 60, options: SMALL };
   const random = seeded(44);
   const cuts: Cut[] = [];
   const states = await cutsOf(run, (cut) => {
