@@ -31,10 +31,15 @@ export async function listenHttp(handle: Handle, options: HttpListenerOptions): 
     address: (_request, info) => info.remoteAddr.hostname ?? "",
   });
   try {
-    const server = Deno.serve({ hostname: options.address, port: options.port, signal: abort.signal, onListen: () => {} }, (request, info) => {
-      const target = targetOf(request);
-      return target === null ? toResponse(textReply(400, "Bad Request: malformed Host header")) : answers.answer(request, target, info);
-    });
+    const server = Deno.serve(
+      { hostname: options.address, port: options.port, signal: abort.signal, onListen: () => {} },
+      (request, info) => {
+        const target = targetOf(request);
+        return target === null
+          ? toResponse(textReply(400, "Bad Request: malformed Host header"))
+          : answers.answer(request, target, info);
+      },
+    );
     return {
       port: server.addr.port,
       limit: (max) => answers.limit(max),

@@ -12,6 +12,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** What was said to one host is not for another. */
 const SECRET = /^(host|authorization|cookie|www-authenticate)$/i;
 
+/** HTTP as checks want it. */
 export const httpProbe: HttpProbe = { request: (asked) => follow(asked, REDIRECTS_MAX - 1) };
 
 async function follow(asked: HttpProbeRequest, redirectsLeft: number): Promise<HttpProbeAnswer> {

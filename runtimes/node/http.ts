@@ -58,7 +58,10 @@ export async function listenHttp(handle: Handle, options: HttpListenerOptions): 
       requestTimeout: options.readTimeoutMs ?? 15 * 60_000,
       headersTimeout: options.headersTimeoutMs ?? HEADERS_MS,
       // Node looks for slow clients this often, whatever the limits are.
-      connectionsCheckingInterval: Math.min(CHECK_MS_MAX, Math.max(CHECK_MS_MIN, (options.headersTimeoutMs ?? HEADERS_MS) / 4)),
+      connectionsCheckingInterval: Math.min(
+        CHECK_MS_MAX,
+        Math.max(CHECK_MS_MIN, (options.headersTimeoutMs ?? HEADERS_MS) / 4),
+      ),
       keepAliveTimeout: options.idleTimeoutMs ?? IDLE_MS,
       noDelay: true,
     },
@@ -171,7 +174,8 @@ class NodeRequest implements HttpRequest {
         }
       });
       message.on("end", () => resolve(joined(chunks, total)));
-      const early = (): void => reject(new OperationalError("invalid-request", "The request ended early: its connection was closed"));
+      const early = (): void =>
+        reject(new OperationalError("invalid-request", "The request ended early: its connection was closed"));
       message.on("error", early);
       message.on("close", early);
     });
@@ -255,7 +259,11 @@ function write(reply: Reply, message: IncomingMessage, response: ServerResponse)
     return;
   }
   const { body } = reply;
-  if (!message.complete && (message.headers["content-length"] !== undefined || message.headers["transfer-encoding"] !== undefined)) discard(message);
+  if (
+    !message.complete &&
+    (message.headers["content-length"] !== undefined || message.headers["transfer-encoding"] !== undefined)
+  )
+    discard(message);
   response.writeHead(reply.status, wireHeaders(reply));
   if (body === null || typeof body === "string" || body instanceof Uint8Array) {
     response.end(body === null ? undefined : body);

@@ -1,13 +1,25 @@
 // The platform of Node, Deno and Bun: clocks, the one timer, sockets and programs by `node:*`, which all three have.
 import { connect } from "node:net";
 import { arch, cpus, freemem, hostname, loadavg, platform as osPlatform, release, totalmem, uptime } from "node:os";
-import type { Blobs, DnsClient, Exec, HostFacts, HttpProbe, LogStore, Peers, Platform, ReportEvent, TcpProbe } from "../../src/platform.ts";
+import type {
+  Blobs,
+  DnsClient,
+  Exec,
+  HostFacts,
+  HttpProbe,
+  LogStore,
+  Peers,
+  Platform,
+  ReportEvent,
+  TcpProbe,
+} from "../../src/platform.ts";
 import { httpProbe } from "./http-probe.ts";
 import { recurse } from "./dns.ts";
 import { runProgram } from "./run-program.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { reasonOf } from "../../src/util/reason-of.ts";
 
+/** What the platform is made with. */
 export interface NodePlatformOptions {
   log: LogStore;
   blobs: Blobs;
@@ -19,6 +31,7 @@ export interface NodePlatformOptions {
 /** Timers longer than this overflow `setTimeout`; waking early is harmless. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
+/** The platform that Node, Deno and Bun share. */
 export class NodePlatform implements Platform {
   readonly log: LogStore;
   readonly blobs: Blobs;
@@ -81,7 +94,9 @@ class HttpPeers implements Peers {
     } catch (error) {
       if (error instanceof OperationalError) throw error;
       const timedOut = (error as Error).name === "TimeoutError";
-      throw new OperationalError(timedOut ? "timeout" : "unreachable", `${address}: ${reasonOf(error)}`, { cause: error });
+      throw new OperationalError(timedOut ? "timeout" : "unreachable", `${address}: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
   }
 }
@@ -121,8 +136,36 @@ function hostFacts(): Record<string, unknown> {
   const free = freemem();
   return {
     Memory: { total, available: free, used: total - free, usedPercent: ((total - free) / total) * 100, free },
-    CPU: cpus().map((cpu, at) => ({ cpu: at, vendorId: "", family: "", model: "", stepping: 0, physicalId: "", coreId: "", cores: 1, modelName: cpu.model, mhz: cpu.speed, cacheSize: 0, flags: null, microcode: "" })),
-    Host: { hostname: hostname(), uptime: Math.round(uptime()), bootTime: Math.round(Date.now() / 1000 - uptime()), procs: 0, os: osPlatform(), platform: osPlatform(), platformFamily: "", platformVersion: "", kernelVersion: release(), kernelArch: arch(), virtualizationSystem: "", virtualizationRole: "", hostId: "" },
+    CPU: cpus().map((cpu, at) => ({
+      cpu: at,
+      vendorId: "",
+      family: "",
+      model: "",
+      stepping: 0,
+      physicalId: "",
+      coreId: "",
+      cores: 1,
+      modelName: cpu.model,
+      mhz: cpu.speed,
+      cacheSize: 0,
+      flags: null,
+      microcode: "",
+    })),
+    Host: {
+      hostname: hostname(),
+      uptime: Math.round(uptime()),
+      bootTime: Math.round(Date.now() / 1000 - uptime()),
+      procs: 0,
+      os: osPlatform(),
+      platform: osPlatform(),
+      platformFamily: "",
+      platformVersion: "",
+      kernelVersion: release(),
+      kernelArch: arch(),
+      virtualizationSystem: "",
+      virtualizationRole: "",
+      hostId: "",
+    },
     Disk: null,
     CollectionTime: Date.now() * 1e6,
     Errors: null,

@@ -17,7 +17,8 @@ export function runProgram(args: readonly string[], options: ExecOptions): Promi
       reject(new OperationalError("refused", `exec: ${JSON.stringify(args[0])}: ${why}`, { cause: error }));
     };
     try {
-      new Run(start(args, options), options, resolve, failed);
+      const run = new Run(start(args, options), options, resolve);
+      run.follow(failed);
     } catch (error) {
       failed(error as NodeJS.ErrnoException);
     }
@@ -38,30 +39,32 @@ function start([command = "", ...rest]: readonly string[], { env }: ExecOptions)
 /** One run, from the start of the program to its result. */
 class Run {
   readonly #child: ChildProcess;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: ExecOptions;
   readonly #tail: Tail;
   readonly #resolve: (result: ExecResult) => void;
   readonly #kill = (): void => this.#killGroup();
-  #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #timedOut = false;
   #exitCode: number | null = null;
   #ended = false;
 
-  constructor(
-    child: ChildProcess,
-    { timeoutMs, outputBytes, stdin, signal }: ExecOptions,
-    resolve: (result: ExecResult) => void,
-    failed: (error: NodeJS.ErrnoException) => void,
-  ) {
+  constructor(child: ChildProcess, options: ExecOptions, resolve: (result: ExecResult) => void) {
     this.#child = child;
-    this.#signal = signal;
-    this.#tail = new Tail(outputBytes);
+    this.#options = options;
+    this.#tail = new Tail(options.outputBytes);
     this.#resolve = resolve;
+  }
+
+  /** @param failed is called instead when the program could not be started. */
+  follow(failed: (error: NodeJS.ErrnoException) => void): void {
+    const { timeoutMs, stdin, signal } = this.#options;
+    const child = this.#child;
     this.#timer = setTimeout(() => {
       this.#timedOut = true;
       this.#killGroup();
     }, timeoutMs);
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Uint8Array) => this.#tail.push(chunk));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on("data", (chunk: Uint8Array) => this.#tail.push(chunk));
     child.on("error", (error: NodeJS.ErrnoException) => {
       // A signal that does not arrive is an error too, but no failure to start.
       if (child.pid !== undefined) return;
@@ -111,7 +114,7 @@ class Run {
   #end(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener("abort", this.#kill);
+    this.#options.signal?.removeEventListener("abort", this.#kill);
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
   }

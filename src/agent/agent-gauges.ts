@@ -8,6 +8,7 @@ import { CONSUL_VERSION } from "../version.ts";
 import type { GaugeSource } from "./metrics.ts";
 import type { ShownMember } from "./self.ts";
 
+/** What the gauges of an agent are read from. */
 export interface GaugedAgent {
   readonly config: Pick<AgentConfig, "datacenter" | "server">;
   readonly server: Server;
@@ -17,6 +18,7 @@ export interface GaugedAgent {
 
 const ALIVE = 1;
 
+/** The gauges of an agent, and of its server if it is one. */
 export function agentGauges(agent: GaugedAgent): GaugeSource {
   const { config, server, platform } = agent;
   const datacenter: Labels = [["datacenter", config.datacenter]];

@@ -1,6 +1,7 @@
 // What an agent, server or not, measures of itself.
 import type { Counter, Meter, Sample } from "../util/instrument.ts";
 
+/** The counters and samples that an agent feeds. */
 export interface AgentInstruments {
   /** Members that came, this one among them. */
   readonly joined: Counter;
@@ -11,6 +12,7 @@ export interface AgentInstruments {
   readonly reconcile: Sample;
 }
 
+/** Makes them. */
 export function agentInstruments(meter: Meter): AgentInstruments {
   return {
     joined: meter.counter("serf.member.join", "Counts members that joined"),

@@ -31,6 +31,7 @@ import { type Logger, Logs } from "./logs.ts";
 import { refuseUnsupported } from "./support.ts";
 import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } from "./self.ts";
 
+/** What an agent is made with. */
 export interface AgentOptions {
   config: AgentConfig;
   platform: Platform;
@@ -61,11 +62,14 @@ function bootstrapEntries({ configEntries }: AgentConfig): ConfigEntryInput[] {
     try {
       return readConfigEntry(entry);
     } catch (error) {
-      throw new OperationalError("invalid-request", `config_entries.bootstrap[${at}]: ${(error as Error).message}`, { cause: error });
+      throw new OperationalError("invalid-request", `config_entries.bootstrap[${at}]: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   });
 }
 
+/** One agent. */
 export class Agent implements Topology {
   readonly config: AgentConfig;
   readonly platform: Platform;
@@ -116,7 +120,10 @@ export class Agent implements Topology {
       snapshotThreshold: config.raft.snapshotThreshold,
       snapshotIntervalMs: config.raft.snapshotIntervalMs,
       trailingEntries: config.raft.trailingLogs,
-      healthThresholds: { lastContactMs: config.autopilot.lastContactThresholdMs, maxTrailingLogs: config.autopilot.maxTrailingLogs },
+      healthThresholds: {
+        lastContactMs: config.autopilot.lastContactThresholdMs,
+        maxTrailingLogs: config.autopilot.maxTrailingLogs,
+      },
       member: (id) => this.#serverMember(id),
       meter: this.metrics,
       log: (level, message, fields) => serverLog[level](message, fields),
@@ -184,7 +191,13 @@ export class Agent implements Topology {
   /** The coordinates of the servers of each known datacenter, as the WAN pool has them. */
   datacenterCoordinates(): unknown[] {
     const { datacenter, nodeName } = this.config;
-    return [{ Datacenter: datacenter, AreaID: "wan", Coordinates: [{ Node: `${nodeName}.${datacenter}`, Segment: "", Coord: ORIGIN }] }];
+    return [
+      {
+        Datacenter: datacenter,
+        AreaID: "wan",
+        Coordinates: [{ Node: `${nodeName}.${datacenter}`, Segment: "", Coord: ORIGIN }],
+      },
+    ];
   }
 
   /** Tells every agent of the datacenter, this one first. */
@@ -199,7 +212,10 @@ export class Agent implements Topology {
 
   /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
   onReload: () => void = () => {
-    throw new OperationalError("unsupported", "This agent was given its configuration by a program and cannot read it anew");
+    throw new OperationalError(
+      "unsupported",
+      "This agent was given its configuration by a program and cannot read it anew",
+    );
   };
 
   /** Takes over what a reload may change. */
@@ -226,7 +242,10 @@ export class Agent implements Topology {
 
   /** @throws OperationalError always, in this build: it has no gossip, so there is nobody to join. */
   async join(address: string, _wan: boolean): Promise<void> {
-    throw new OperationalError("unsupported", `1 error occurred: Failed to join ${address}: this build cannot join other agents yet`);
+    throw new OperationalError(
+      "unsupported",
+      `1 error occurred: Failed to join ${address}: this build cannot join other agents yet`,
+    );
   }
 
   /** @throws OperationalError when there is no such member. */
@@ -306,7 +325,9 @@ export class Agent implements Topology {
   #bootstrapConfiguration(): Configuration | null {
     const { config } = this;
     if (!config.server || !(config.dev || config.bootstrap || config.bootstrapExpect === 1)) return null;
-    return { servers: [{ id: config.nodeId, address: `${config.advertiseAddress}:${config.ports.server}`, voter: true }] };
+    return {
+      servers: [{ id: config.nodeId, address: `${config.advertiseAddress}:${config.ports.server}`, voter: true }],
+    };
   }
 
   #leadership(leading: boolean, leader: string | null): void {
@@ -335,7 +356,10 @@ export class Agent implements Topology {
     const done = (): void => this.#instruments.reconcile.add(this.platform.now() - startedMs);
     const command = reconcileMember(this.self, this.server.state);
     if (command === null) done();
-    else this.server.write(command).then(done, (error: unknown) => this.log.error("failed to reconcile member", { error }));
+    else
+      this.server
+        .write(command)
+        .then(done, (error: unknown) => this.log.error("failed to reconcile member", { error }));
   }
 
   /** A leader that finds no autopilot configuration writes the one of its files. */
@@ -349,7 +373,9 @@ export class Agent implements Topology {
       MinQuorum: autopilot.minQuorum,
       ServerStabilizationTime: autopilot.serverStabilizationTimeMs * nsPerMs,
     };
-    this.server.write({ type: "autopilot.set", config, cas: null }).catch((error: unknown) => this.log.error("failed to initialise autopilot", { error }));
+    this.server
+      .write({ type: "autopilot.set", config, cas: null })
+      .catch((error: unknown) => this.log.error("failed to initialise autopilot", { error }));
   }
 
   /** A leader writes the configuration entries of its files that are not there yet. */

@@ -32,6 +32,7 @@ export interface CatalogClient {
   deregister(request: CatalogDeregister, token: string): Promise<void>;
 }
 
+/** What it works with. */
 export interface AntiEntropyOptions {
   local: LocalState;
   /** What the agent says of its node, read at each use. */

@@ -18,11 +18,13 @@ import { text } from "../util/bytes.ts";
 import { reasonOf } from "../util/reason-of.ts";
 import { exchange } from "./http-exchange.ts";
 
+/** What came of one run. */
 export interface ProbeOutcome extends CheckOutcome {
   /** The check did not run as it should have: thresholds do not count. */
   bypass: boolean;
 }
 
+/** What a run is done with. */
 export interface ProbeMeans {
   platform: Pick<Platform, "fetch" | "http" | "tcp" | "exec">;
   timers: Timers;
@@ -51,7 +53,15 @@ export async function probe(spec: CheckSpec, means: ProbeMeans, signal: AbortSig
 async function probeHttp(spec: HttpSpec, means: ProbeMeans, signal: AbortSignal): Promise<CheckOutcome> {
   const { url, body, timeoutMs, outputBytesMax: bodyBytesMax, disableRedirects, tlsServerName, tlsSkipVerify } = spec;
   const method = spec.method === "" ? "GET" : spec.method;
-  const asked = { url, method, headers: probeHeaders(spec), body, followRedirects: !disableRedirects, tlsServerName, tlsSkipVerify };
+  const asked = {
+    url,
+    method,
+    headers: probeHeaders(spec),
+    body,
+    followRedirects: !disableRedirects,
+    tlsServerName,
+    tlsSkipVerify,
+  };
   try {
     const answer = await exchange(asked, { timeoutMs, bodyBytesMax }, means, signal);
     return httpOutcome(method, url, answer.status, answer.reason, text(answer.body));

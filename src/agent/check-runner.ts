@@ -28,6 +28,7 @@ export interface AliasQuery {
   hasService(node: string, serviceId: string): Promise<boolean>;
 }
 
+/** What the runner works with. */
 export interface CheckRunnerOptions {
   local: LocalState;
   platform: Pick<Platform, "now" | "fetch" | "http" | "tcp" | "exec">;
@@ -48,6 +49,7 @@ export interface CheckRunnerOptions {
 const aliasRetryMs = 1000;
 const aliasRetryMaxMs = 60_000;
 
+/** Runs the checks of one agent. */
 export class CheckRunner {
   readonly #options: CheckRunnerOptions;
   readonly #host: MachineHost<CheckInput, CheckEffect>;

@@ -10,6 +10,7 @@ import type { Coordinate } from "../types/records.ts";
 import type { Random } from "../util/random.ts";
 import type { Logger } from "./logs.ts";
 
+/** What it works with. */
 export interface CoordinateSyncOptions {
   route: Route;
   timers: Timers;
@@ -26,6 +27,7 @@ export interface CoordinateSyncOptions {
 const FIRST_MS = 1000;
 const NOW: QueryOptions = { consistency: "default", index: 0, waitMs: 0 };
 
+/** Keeps the catalog in step with the coordinate, from `start` to `stop`. */
 export class CoordinateSync {
   readonly #options: CoordinateSyncOptions;
   #timer: Timer | null = null;

@@ -5,6 +5,7 @@ import type { Meter, Sample } from "../util/instrument.ts";
 const HEADER_BYTES = 12;
 const TYPE_PTR = 12;
 
+/** Times what a DNS service does. */
 export class DnsTiming {
   readonly #domain: Sample;
   readonly #pointer: Sample;
@@ -17,7 +18,12 @@ export class DnsTiming {
   }
 
   /** Answers by `dns`, and notes how long that took. */
-  handle(dns: DnsService, packet: Uint8Array, transport: "udp" | "tcp", from: string): ReturnType<DnsService["handle"]> {
+  handle(
+    dns: DnsService,
+    packet: Uint8Array,
+    transport: "udp" | "tcp",
+    from: string,
+  ): ReturnType<DnsService["handle"]> {
     const startedMs = this.#now();
     const { forwarded } = dns.counters;
     const reply = dns.handle(packet, transport, from);

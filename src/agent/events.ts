@@ -14,6 +14,7 @@ export interface UserEvent {
 
 const KEPT = 256;
 
+/** The events that one agent has seen. */
 export class Events {
   readonly #events: UserEvent[] = [];
   readonly #waiting = new Set<() => void>();
@@ -23,7 +24,7 @@ export class Events {
     if (this.#events.some(({ ID }) => ID === event.ID)) return;
     this.#events.push(event);
     if (this.#events.length > KEPT) this.#events.shift();
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of Array.from(this.#waiting)) wake();
   }
 
   /** Oldest first. @param name "" for all. */
@@ -52,4 +53,3 @@ export function idIndex(id: string): string {
   const hex = id.replaceAll("-", "");
   return String(BigInt(`0x${hex.slice(0, 16)}`) ^ BigInt(`0x${hex.slice(16)}`));
 }
-

@@ -6,8 +6,10 @@ import { concat } from "../util/bytes.ts";
 import { formatDuration, nsPerMs } from "../util/duration.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
+/** What is asked, but for how it is ended. */
 export type Asked = Omit<HttpProbeRequest, "signal">;
 
+/** The head of an answer. */
 export interface Exchange {
   status: number;
   reason: string;
@@ -15,6 +17,7 @@ export interface Exchange {
   body: Uint8Array;
 }
 
+/** What it is done with. */
 export interface ExchangeMeans {
   platform: Pick<Platform, "fetch" | "http">;
   timers: Timers;

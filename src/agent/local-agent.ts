@@ -20,6 +20,7 @@ import { LocalPersistence } from "./persistence.ts";
 import { checkRegistration, serviceRegistration, type ServiceRegistration, type Source } from "./registration.ts";
 import { sidecarDefinition, SidecarPorts } from "./sidecar.ts";
 
+/** What it works with. */
 export interface LocalAgentOptions {
   config: AgentConfig;
   platform: Platform;
@@ -31,6 +32,7 @@ export interface LocalAgentOptions {
   failed(error: unknown): void;
 }
 
+/** The services and checks of one agent, at work. */
 export class LocalAgent {
   readonly state: LocalState;
   readonly #options: LocalAgentOptions;
@@ -48,7 +50,10 @@ export class LocalAgent {
       nodeName: config.nodeName,
       checkOutputBytesMax: config.checkOutputBytesMax,
       discardCheckOutput: config.discardCheckOutput,
-      scriptChecks: { local: config.enableLocalScriptChecks || config.enableScriptChecks, remote: config.enableScriptChecks },
+      scriptChecks: {
+        local: config.enableLocalScriptChecks || config.enableScriptChecks,
+        remote: config.enableScriptChecks,
+      },
       warn: (message, check) => logger.warn(message, { check }),
     });
     this.#persistence = config.dataDir === "" ? null : new LocalPersistence({ platform, logger });
@@ -102,7 +107,11 @@ export class LocalAgent {
       Address: advertiseAddress,
       Datacenter: datacenter,
       TaggedAddresses: taggedAddresses,
-      Meta: toUserMap([...Object.entries(nodeMeta), ["consul-network-segment", ""], ["consul-version", CONSUL_VERSION]]),
+      Meta: toUserMap([
+        ...Object.entries(nodeMeta),
+        ["consul-network-segment", ""],
+        ["consul-version", CONSUL_VERSION],
+      ]),
     };
   }
 
@@ -169,7 +178,9 @@ export class LocalAgent {
   async enableMaintenance(serviceId: string, reason: string): Promise<void> {
     const { state } = this;
     const enable = (): void =>
-      serviceId === "" ? state.enableNodeMaintenance(reason, "") : state.enableServiceMaintenance(serviceId, reason, "");
+      serviceId === ""
+        ? state.enableNodeMaintenance(reason, "")
+        : state.enableServiceMaintenance(serviceId, reason, "");
     const checkIds = [serviceId === "" ? nodeMaintenanceId : serviceMaintenanceId(serviceId)];
     await this.#durably({ serviceIds: [], checkIds }, enable);
   }

@@ -11,6 +11,7 @@ const ALIAS_WAIT_MS = 60_000;
 const NOW: QueryOptions = { consistency: "default", index: 0, waitMs: 0 };
 const allChecksOf = (node: string) => ({ of: node, nodeMeta: [], filter: "", near: "" });
 
+/** The catalog for anti-entropy. */
 export function catalogClient(route: Route): CatalogClient {
   return {
     async nodeServices(node) {
@@ -31,6 +32,7 @@ export function catalogClient(route: Route): CatalogClient {
   };
 }
 
+/** The catalog for alias checks. */
 export function aliasQuery(route: Route): AliasQuery {
   return {
     async nodeChecks(node, index, signal) {
@@ -38,7 +40,12 @@ export function aliasQuery(route: Route): AliasQuery {
         signal.addEventListener("abort", gone, { once: true });
         return () => signal.removeEventListener("abort", gone);
       };
-      const answer = await route.query(healthNode, allChecksOf(node), { consistency: "default", index, waitMs: ALIAS_WAIT_MS, onGone }, "");
+      const answer = await route.query(
+        healthNode,
+        allChecksOf(node),
+        { consistency: "default", index, waitMs: ALIAS_WAIT_MS, onGone },
+        "",
+      );
       return { index: answer.index, checks: answer.shared.read.value };
     },
     async hasService(node, serviceId) {

@@ -22,6 +22,7 @@ import {
   sidecarId,
 } from "./registration.ts";
 
+/** A service of this agent. */
 export interface LocalService {
   readonly service: NodeService;
   /** The ACL token it is registered with; "" means the agent's. */
@@ -35,6 +36,7 @@ export interface LocalService {
   version: number;
 }
 
+/** A check of this agent. */
 export interface LocalCheck {
   readonly check: HealthCheck;
   /** How it is run: as it was asked for, within the agent's limits. Null for the check of a maintenance mode. */
@@ -61,6 +63,7 @@ export type LocalChange =
   /** What a check shows; `statusChanged` is false when only its output is new. */
   | { type: "check-status"; id: string; record: LocalCheck; statusChanged: boolean; sync: "now" | "deferred" };
 
+/** What the state is made with. */
 export interface LocalStateOptions {
   nodeName: string;
   /** Consul's `check_output_max_size`; 0 is 4096. */
@@ -73,6 +76,7 @@ export interface LocalStateOptions {
   warn?: (message: string, checkId: string) => void;
 }
 
+/** The services and checks of one agent. */
 export class LocalState {
   readonly nodeName: string;
   /** By id. Read only: changes go through the methods. */

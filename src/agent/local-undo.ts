@@ -40,7 +40,14 @@ function putCheckBack(local: LocalState, id: string, before: LocalCheck | undefi
     return;
   }
   const { check, declared, token, source } = before;
-  const { Name: name, Notes: notes, ServiceID: serviceId, Status: status, Interval: interval, Timeout: timeout } = check;
+  const {
+    Name: name,
+    Notes: notes,
+    ServiceID: serviceId,
+    Status: status,
+    Interval: interval,
+    Timeout: timeout,
+  } = check;
   // The mark of a maintenance mode is not replaced by registrations.
   if (declared === null) return;
   // Its service may have gone meanwhile, and the check with it.

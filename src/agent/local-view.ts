@@ -32,6 +32,7 @@ export interface AgentService {
 /** The kinds whose Proxy settings are shown. */
 const proxyKinds = new Set(["connect-proxy", "mesh-gateway", "terminating-gateway", "ingress-gateway", "api-gateway"]);
 
+/** A service as the agent's own endpoints show it. */
 export function agentService(service: NodeService, datacenter: string): AgentService {
   const { Kind, Ports, SocketPath, TaggedAddresses, Locality } = service;
   const shown: AgentService = {
@@ -100,6 +101,7 @@ export type AgentHealthCheck = Pick<
   | "ModifyIndex"
 > & { ServiceTags: string[] | null };
 
+/** A service with what its checks and the node's come to. */
 export interface ServiceHealth {
   AggregatedStatus: AggregateStatus;
   Checks: AgentHealthCheck[];

@@ -47,6 +47,7 @@ interface Follower {
   readonly take: (event: LogEvent, wallMs: number) => void;
 }
 
+/** Where every part of an agent logs to. */
 export class Logs {
   readonly #platform: Pick<Platform, "report" | "wall">;
   readonly #followers = new Set<Follower>();
@@ -57,7 +58,8 @@ export class Logs {
 
   /** Reports one event; `module` is a logger's name such as `agent.server`. */
   log(level: LogLevel, module: string, message: string, fields?: Record<string, unknown>): void {
-    const event: LogEvent = fields === undefined ? { type: "log", level, module, message } : { type: "log", level, module, message, fields };
+    const event: LogEvent =
+      fields === undefined ? { type: "log", level, module, message } : { type: "log", level, module, message, fields };
     this.#platform.report(event);
     if (this.#followers.size === 0) return;
     const wallMs = this.#platform.wall();
@@ -84,6 +86,7 @@ export class Logs {
 }
 
 type LogMethod = (message: string, fields?: Record<string, unknown>) => void;
+/** Logs under one module's name. */
 export interface Logger {
   trace: LogMethod;
   debug: LogMethod;

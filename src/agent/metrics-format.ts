@@ -10,13 +10,16 @@ import type { GaugeReading, Interval, Metrics, Series } from "./metrics.ts";
 const INTERVAL_SECONDS = 10;
 const QUANTILES = [0.5, 0.9, 0.99] as const;
 
+/** The media type of the text format. */
 export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
+/** A gauge as JSON shows it. */
 export interface GaugeSummary {
   Name: string;
   Value: number;
   Labels: UserMap;
 }
+/** A counter or a sample as JSON shows it. */
 export interface SampleSummary {
   Name: string;
   Count: number;
@@ -103,7 +106,8 @@ export function prometheusText(metrics: Metrics): string {
     const { kind, instrument, labels } = series;
     // What is told apart by labels appears with its first value.
     if ((labels.length > 0 && instrument.totalCount === 0) || metrics.isExpired(series)) continue;
-    if (kind === "counter") add(series.name, series.help, "counter", (name) => [`${name}${labelled(labels)} ${number(instrument.totalSum)}`]);
+    if (kind === "counter")
+      add(series.name, series.help, "counter", (name) => [`${name}${labelled(labels)} ${number(instrument.totalSum)}`]);
     else add(series.name, series.help, "summary", (name) => summaryLines(name, labels, instrument as Sample));
   }
   let text = "";
@@ -125,7 +129,9 @@ function gaugeLines(name: string, { value, labels }: GaugeReading): string[] {
 }
 
 function summaryLines(name: string, labels: Labels, sample: Sample): string[] {
-  const lines = QUANTILES.map((q) => `${name}${labelled([...labels, ["quantile", String(q)]])} ${number(sample.quantile(q))}`);
+  const lines = QUANTILES.map(
+    (q) => `${name}${labelled([...labels, ["quantile", String(q)]])} ${number(sample.quantile(q))}`,
+  );
   lines.push(`${name}_sum${labelled(labels)} ${number(sample.totalSum)}`);
   lines.push(`${name}_count${labelled(labels)} ${number(sample.totalCount)}`);
   return lines;

@@ -46,6 +46,7 @@ export interface Interval {
 /** Gives the gauges of one part of the agent, as they stand. */
 export type GaugeSource = (gauge: (name: string, value: number, help: string, labels?: Labels) => void) => void;
 
+/** What metrics are made with. */
 export interface MetricsOptions {
   platform: Pick<Platform, "now" | "wall">;
   timers: Timers;
@@ -56,6 +57,7 @@ export interface MetricsOptions {
 
 const NO_LABELS: Labels = [];
 
+/** Every metric of an agent. */
 export class Metrics implements Meter {
   readonly #options: MetricsOptions;
   readonly #series = new Map<string, Series>();

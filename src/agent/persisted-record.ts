@@ -106,6 +106,7 @@ const serviceFields = object({
   Locality: nullable(map(string)),
 });
 
+/** Reads the record of a service. */
 export const persistedService: Decoder<PersistedService> = object({
   Token: string,
   Sidecar: bool,
@@ -121,12 +122,14 @@ const checkFields = object({
   Timeout: string,
 });
 
+/** Reads the record of a check. */
 export const persistedCheck: Decoder<PersistedCheck> = object({
   Token: string,
   Check: named(checkFields, "CheckID"),
   Spec: nullable(spec),
 });
 
+/** Reads the record of what a check showed. */
 export const persistedState: Decoder<PersistedState> = object({
   CheckID: string,
   Kind: string,
@@ -143,17 +146,20 @@ function named<T extends Record<K, string>, K extends string>(decoder: Decoder<T
   });
 }
 
+/** Writes the record of a service. */
 export function encodeService({ service, token, isSidecar }: LocalService): Uint8Array {
   const { Node: _node, PeerName: _peer, CreateIndex: _created, ModifyIndex: _modified, ...Service } = service;
   return seal({ Token: token, Sidecar: isSidecar, Service } satisfies PersistedService);
 }
 
+/** Writes the record of a check. */
 export function encodeCheck({ check, declared, token }: LocalCheck): Uint8Array {
   const { CheckID, Name, Notes, ServiceID, Interval, Timeout } = check;
   const Check = { CheckID, Name, Notes, ServiceID, Interval, Timeout };
   return seal({ Token: token, Check, Spec: declared } satisfies PersistedCheck);
 }
 
+/** Writes the record of what a check showed. */
 export function encodeState(state: PersistedState): Uint8Array {
   return seal(state);
 }

@@ -26,6 +26,7 @@ import {
 } from "./persisted-record.ts";
 import { quoted } from "./registration.ts";
 
+/** What it works with. */
 export interface LocalPersistenceOptions {
   platform: Pick<Platform, "wall"> & { readonly blobs: Blobs };
   logger: Logger;
@@ -116,7 +117,14 @@ export class LocalPersistence {
     }
     const service = { ...persisted.Service, Node: "", PeerName: "", CreateIndex: 0, ModifyIndex: 0 };
     local.addService(
-      { service, checks: [], token: persisted.Token, source: "remote", replaceExistingChecks: false, isSidecar: persisted.Sidecar },
+      {
+        service,
+        checks: [],
+        token: persisted.Token,
+        source: "remote",
+        replaceExistingChecks: false,
+        isSidecar: persisted.Sidecar,
+      },
       false,
     );
     this.#logger.debug("restored service definition from file", { service: ID, file: name });

@@ -27,6 +27,7 @@ export interface CheckRegistration {
   spec: CheckSpec;
 }
 
+/** A service with its checks as they are asked for. */
 export interface ServiceRegistration {
   service: NodeService;
   checks: readonly CheckRegistration[];

@@ -38,7 +38,14 @@ export function memberTags(config: AgentConfig): UserMap {
     ["build", `${CONSUL_VERSION}:proconsul-${VERSION}`],
   ];
   if (config.server) {
-    tags.push(["port", String(config.ports.server)], ["wan_join_port", String(config.ports.serfWan)], ["raft_vsn", "3"], ["acls", "0"], ["ft_fs", "1"], ["ft_si", "1"]);
+    tags.push(
+      ["port", String(config.ports.server)],
+      ["wan_join_port", String(config.ports.serfWan)],
+      ["raft_vsn", "3"],
+      ["acls", "0"],
+      ["ft_fs", "1"],
+      ["ft_si", "1"],
+    );
     if (config.bootstrap || config.dev) tags.push(["bootstrap", "1"]);
     if (config.bootstrapExpect > 0) tags.push(["expect", String(config.bootstrapExpect)]);
   }
@@ -84,11 +91,21 @@ export function describeAgent(config: AgentConfig, coordinate: unknown, stats: U
       Version: CONSUL_VERSION,
       BuildDate: "0001-01-01T00:00:00Z",
     },
-    DebugConfig: sanitise(config, { version: CONSUL_VERSION, versionPrerelease: "", versionMetadata: `proconsul-${VERSION}`, revision: "", buildDate: "0001-01-01 00:00:00 +0000 UTC" }),
+    DebugConfig: sanitise(config, {
+      version: CONSUL_VERSION,
+      versionPrerelease: "",
+      versionMetadata: `proconsul-${VERSION}`,
+      revision: "",
+      buildDate: "0001-01-01 00:00:00 +0000 UTC",
+    }),
     Coord: coordinate,
     Member: ownMember(config, false),
     Stats: stats,
-    Meta: toUserMap([...Object.entries(config.nodeMeta), ["consul-network-segment", ""], ["consul-version", CONSUL_VERSION]]),
+    Meta: toUserMap([
+      ...Object.entries(config.nodeMeta),
+      ["consul-network-segment", ""],
+      ["consul-version", CONSUL_VERSION],
+    ]),
   };
 }
 
@@ -99,8 +116,24 @@ export function statistics(config: AgentConfig, server: Server, counts: AgentCou
     toUserMap(entries.map(([key, value]) => [key, String(value)] as const));
   const leader = raft.configuration.servers.find(({ id }) => id === server.leader)?.address ?? "";
   return toUserMap<UserMap>([
-    ["agent", section([["check_monitors", counts.checks], ["check_ttls", counts.ttls], ["checks", counts.checks], ["services", counts.services]])],
-    ["build", section([["prerelease", ""], ["revision", ""], ["version", CONSUL_VERSION], ["proconsul", VERSION]])],
+    [
+      "agent",
+      section([
+        ["check_monitors", counts.checks],
+        ["check_ttls", counts.ttls],
+        ["checks", counts.checks],
+        ["services", counts.services],
+      ]),
+    ],
+    [
+      "build",
+      section([
+        ["prerelease", ""],
+        ["revision", ""],
+        ["version", CONSUL_VERSION],
+        ["proconsul", VERSION],
+      ]),
+    ],
     [
       "consul",
       section([
@@ -130,12 +163,37 @@ export function statistics(config: AgentConfig, server: Server, counts: AgentCou
         ["term", raft.term],
       ]),
     ],
-    ["runtime", section([["heap_used", counts.heapUsed], ["rss", counts.rss], ["blocked_queries", server.blocked]])],
-    ["serf_lan", section([["members", counts.members], ["failed", 0], ["left", 0], ["event_time", counts.eventTime], ["encrypted", false]])],
-    ["serf_wan", section([["members", 1], ["failed", 0], ["left", 0], ["encrypted", false]])],
+    [
+      "runtime",
+      section([
+        ["heap_used", counts.heapUsed],
+        ["rss", counts.rss],
+        ["blocked_queries", server.blocked],
+      ]),
+    ],
+    [
+      "serf_lan",
+      section([
+        ["members", counts.members],
+        ["failed", 0],
+        ["left", 0],
+        ["event_time", counts.eventTime],
+        ["encrypted", false],
+      ]),
+    ],
+    [
+      "serf_wan",
+      section([
+        ["members", 1],
+        ["failed", 0],
+        ["left", 0],
+        ["encrypted", false],
+      ]),
+    ],
   ]);
 }
 
+/** What is counted elsewhere for the statistics. */
 export interface AgentCounts {
   now: number;
   services: number;

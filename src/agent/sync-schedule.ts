@@ -17,6 +17,7 @@ export function scaleFactor(nodes: number): number {
   return factor;
 }
 
+/** What happens to the schedule. */
 export type SyncInput =
   | { type: "start" }
   /** Something here is not in sync any more. */

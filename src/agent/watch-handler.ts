@@ -13,6 +13,7 @@ const OUTPUT_BYTES = 4096;
 /** A program may run as long as it likes: the longest time that a runtime's timer takes, 24 days. */
 const FOREVER_MS = 2 ** 31 - 1;
 
+/** What handlers are called with. */
 export interface HandlerMeans {
   platform: Pick<Platform, "fetch" | "http" | "exec">;
   timers: Timers;
@@ -40,7 +41,12 @@ export function callHandler(
   }
 }
 
-async function runProgram(args: readonly string[], body: string, index: string, { platform }: HandlerMeans): Promise<string> {
+async function runProgram(
+  args: readonly string[],
+  body: string,
+  index: string,
+  { platform }: HandlerMeans,
+): Promise<string> {
   if (platform.exec === undefined)
     throw new OperationalError("unsupported", "this runtime does not run programs: use a handler of type http");
   const { exitCode, output, outputTotal } = await platform.exec.run(args, {
@@ -63,7 +69,8 @@ async function sendTo(
 ): Promise<string> {
   const headers: [string, string][] = [];
   for (const [name, values] of Object.entries(header)) for (const value of values) headers.push([name, value]);
-  if (!headers.some(([name]) => name.toLowerCase() === "content-type")) headers.push(["Content-Type", "application/json"]);
+  if (!headers.some(([name]) => name.toLowerCase() === "content-type"))
+    headers.push(["Content-Type", "application/json"]);
   headers.push(["X-Consul-Index", index]);
   const asked = { url, method, headers, body: `${body}\n`, followRedirects: true, tlsServerName: "", tlsSkipVerify };
   const answer = await exchange(asked, { timeoutMs, bodyBytesMax: OUTPUT_BYTES }, means, signal);

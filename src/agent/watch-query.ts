@@ -16,6 +16,7 @@ import type { LocalState } from "./local-state.ts";
 import { hashedAgentService } from "./local-view.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
+/** What watches read. */
 export interface WatchSource {
   route: Route;
   events: Events;

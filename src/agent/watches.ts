@@ -13,11 +13,13 @@ import { watchedRead, type WatchSource } from "./watch-query.ts";
 
 const MS_PER_SECOND = 1000;
 
+/** What watches work with. */
 export interface WatchesOptions extends HandlerMeans {
   source: WatchSource;
   logger: Logger;
 }
 
+/** The watches of one agent. */
 export class Watches {
   readonly #options: WatchesOptions;
   #stop: AbortController = new AbortController();

@@ -85,7 +85,11 @@ function renew(c: Context, status: CheckStatus, output: string): Reply {
 const updateBody = object({ Status: string, Output: string });
 
 async function update(c: Context): Promise<Reply> {
-  const { Status, Output } = await c.json(updateBody, "Request decode failed", c.agent.config.limits.httpRequestBytesMax);
+  const { Status, Output } = await c.json(
+    updateBody,
+    "Request decode failed",
+    c.agent.config.limits.httpRequestBytesMax,
+  );
   if (!isCheckStatus(Status)) throw new OperationalError("invalid-request", `Invalid check status: '${Status}'`);
   return renew(c, Status, Output);
 }

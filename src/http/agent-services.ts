@@ -1,5 +1,12 @@
 // /v1/agent/service…: https://developer.hashicorp.com/consul/api-docs/agent/service. The agent's own services.
-import { agentServices, hashedAgentService, healthStatusCode, serviceHealth, serviceHealthByName, worstHealth } from "../agent/local-view.ts";
+import {
+  agentServices,
+  hashedAgentService,
+  healthStatusCode,
+  serviceHealth,
+  serviceHealthByName,
+  worstHealth,
+} from "../agent/local-view.ts";
 import { decodeServiceDefinition } from "../config/service-definition.ts";
 import { nodeServiceFields } from "../filter/fields.ts";
 import { OperationalError } from "../types/error.ts";
@@ -114,7 +121,8 @@ function read(c: Context): Reply | Promise<Reply> {
   };
   const hash = c.query.get("hash") ?? "";
   const record = local.state.services.get(c.tail);
-  if (hash === "" || record === undefined || hashedAgentService(record.service, datacenter).ContentHash !== hash) return answer();
+  if (hash === "" || record === undefined || hashedAgentService(record.service, datacenter).ContentHash !== hash)
+    return answer();
   const { waitMs } = c.eventWait("");
   return new Promise((resolve, reject) => {
     const done = (): void => {
@@ -147,7 +155,8 @@ function health(c: Context, status: number, word: string, value: unknown): Reply
 function healthById(c: Context): Reply {
   const id = c.requireTail("Missing serviceID");
   const found = serviceHealth(c.agent.local.state, id, c.agent.datacenter);
-  if (found === null) return missing(c, `ServiceId ${id} not found`, { AggregatedStatus: "critical", Checks: null, Service: null });
+  if (found === null)
+    return missing(c, `ServiceId ${id} not found`, { AggregatedStatus: "critical", Checks: null, Service: null });
   return health(c, healthStatusCode(found.AggregatedStatus), found.AggregatedStatus, found);
 }
 

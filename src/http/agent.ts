@@ -34,7 +34,14 @@ export const agentRoutes: readonly RouteRow[] = [
     params: [],
     permission: "agent:read",
     summary: "The version of the build",
-    handle: (c) => c.reply({ SHA: "", BuildDate: "0001-01-01T00:00:00Z", HumanVersion: VERSION, FIPS: "", ConsulVersion: CONSUL_VERSION }),
+    handle: (c) =>
+      c.reply({
+        SHA: "",
+        BuildDate: "0001-01-01T00:00:00Z",
+        HumanVersion: VERSION,
+        FIPS: "",
+        ConsulVersion: CONSUL_VERSION,
+      }),
   },
   {
     method: "GET",
@@ -119,7 +126,8 @@ function members(c: Context): Reply {
 
 function host(c: Context): Reply {
   const facts = c.agent.platform.host?.facts();
-  if (facts === undefined) throw new OperationalError("unsupported", "This runtime tells nothing of the machine it runs on");
+  if (facts === undefined)
+    throw new OperationalError("unsupported", "This runtime tells nothing of the machine it runs on");
   return c.reply(facts);
 }
 
@@ -170,7 +178,8 @@ function monitor(c: Context): Reply {
       start(controller) {
         off = c.agent.logs.follow(level, (event, wallMs) => {
           // A reader that does not keep up misses lines; it must not hold the agent's memory.
-          if ((controller.desiredSize ?? 0) > 0) controller.enqueue(utf8(`${format(event, wallMs)}\n`) as Uint8Array<ArrayBuffer>);
+          if ((controller.desiredSize ?? 0) > 0)
+            controller.enqueue(utf8(`${format(event, wallMs)}\n`) as Uint8Array<ArrayBuffer>);
         });
       },
       cancel: () => off(),

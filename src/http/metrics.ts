@@ -6,6 +6,7 @@ import type { Context } from "./context.ts";
 import { JSON_TYPE, reply, type Reply } from "./reply.ts";
 import type { RouteRow } from "./route-table.ts";
 
+/** The routes of the metrics. */
 export const metricsRoutes: readonly RouteRow[] = [
   {
     method: "GET",

@@ -38,7 +38,9 @@ export class WebRequest implements HttpRequest {
     } catch (error) {
       if (error instanceof OperationalError) throw error;
       // Each runtime has its own error for a client that goes away, or whose chunks are none.
-      throw new OperationalError("invalid-request", `The request ended early: ${(error as Error).message}`, { cause: error });
+      throw new OperationalError("invalid-request", `The request ended early: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 

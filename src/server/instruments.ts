@@ -42,6 +42,7 @@ const APPLIES: Record<Command["type"], readonly [name: string, op: string]> = {
   "tombstone.reap": ["tombstone", "reap"],
 };
 
+/** The counters and samples that a server feeds. */
 export class ServerInstruments {
   readonly requests: Counter;
   readonly queries: Counter;
@@ -64,7 +65,10 @@ export class ServerInstruments {
     this.commitTime = meter.sample("raft.commitTime", "Time it takes to commit a new entry to the log on the leader");
     this.dispatchLog = meter.sample("raft.leader.dispatchLog", "Time it takes the leader to write log entries to disk");
     this.applyTime = meter.sample("raft.fsm.apply", "Time it takes to apply an entry to the store");
-    this.snapshotCreated = meter.sample("raft.snapshot.create", "Time it takes to make a view of the store for a snapshot");
+    this.snapshotCreated = meter.sample(
+      "raft.snapshot.create",
+      "Time it takes to make a view of the store for a snapshot",
+    );
     this.snapshotTaken = meter.sample("raft.snapshot.takeSnapshot", "Time it takes to take a snapshot and to write it");
     this.snapshotPersisted = meter.sample("raft.snapshot.persist", "Time it takes to write a snapshot");
     this.commands = new Map([...COMMANDS].map(([endpoint, [name, help]]) => [endpoint, meter.sample(name, help)]));

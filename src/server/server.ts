@@ -22,10 +22,11 @@ import type { Meter, Sample } from "../util/instrument.ts";
 import { Random } from "../util/random.ts";
 import { Blocking, type BlockingHost } from "./blocking.ts";
 import type { HealthThresholds, ServerMember } from "./autopilot.ts";
-import { Consensus, type Proposal } from "./consensus.ts";
+import { Consensus } from "./consensus.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { Pending } from "./pending.ts";
 import { ReadCache } from "./read-cache.ts";
 import {
   decodeInSlices,
@@ -179,7 +180,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         platform: this.#platform,
         timers: this.timers,
         dispatchLog: this.#instruments.dispatchLog,
-        apply: (entry, proposal) => this.#apply(entry, proposal as Pending<CommandResult> | null),
+        apply: (entry, proposal) => this.#apply(entry, proposal as Pending<LoggedCommand, CommandResult> | null),
         roleChanged: (role, term, leader) => this.#roleChanged(role, term, leader),
         configurationChanged: () => this.group.changed(),
         failed: (error) => {
@@ -309,19 +310,19 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     startedMs: number = this.#platform.now(),
     sample: Sample | null = null,
   ): CommandResult | Promise<CommandResult> {
-    const pending = new Pending<CommandResult>(encode(command), command, startedMs, sample);
+    const pending = new Pending<LoggedCommand, CommandResult>(encode(command), command, startedMs, sample);
     this.#instruments.proposals.add(1);
     this.#running.propose(pending);
     return pending.outcome();
   }
 
   #changeGroup(change: ConfigurationChange): CommandResult | Promise<CommandResult> {
-    const pending = new Pending<CommandResult>(NOTHING, null, this.#platform.now(), null);
+    const pending = new Pending<LoggedCommand, CommandResult>(NOTHING, null, this.#platform.now(), null);
     this.#running.change(change, pending);
     return pending.outcome();
   }
 
-  #apply(entry: Entry, pending: Pending<CommandResult> | null): void {
+  #apply(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     this.#applied = entry.index;
     if (entry.kind !== "command") {
       this.#state.skip(entry.index + this.#indexOffset);
@@ -385,7 +386,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       this.cache.clear();
     }
     this.#options.leadership({ leading, leader: this.#leader });
-    for (const reader of [...this.#readers]) reader();
+    for (const reader of Array.from(this.#readers)) reader();
   }
 
   // ------------------------------------------------------------------------------------------------- snapshots
@@ -406,7 +407,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     if (!result.ok) throw new OperationalError(result.error.code, result.error.message);
   }
 
-  #applyRestore(command: Restore, entry: Entry, pending: Pending<CommandResult> | null): void {
+  #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     const store = this.#prepared.get(command) ?? decodeWhole(command.snapshot).store;
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
     const index = entry.index + this.#indexOffset;
@@ -462,50 +463,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     } finally {
       this.#snapshotting = false;
     }
-  }
-}
-
-/** A proposal of a command, and the command itself, so that its own server need not decode it. */
-class Pending<R> implements Proposal {
-  readonly data: Uint8Array;
-  /** Null for a change of the group. */
-  readonly command: LoggedCommand | null;
-  readonly startedMs: number;
-  /** Takes the time until the command is applied. */
-  readonly sample: Sample | null;
-  #state: "waiting" | "applied" | "failed" = "waiting";
-  #result: R | undefined;
-  #error: OperationalError | null = null;
-  #resolve: ((result: R) => void) | null = null;
-  #reject: ((error: OperationalError) => void) | null = null;
-
-  constructor(data: Uint8Array, command: LoggedCommand | null, startedMs: number, sample: Sample | null) {
-    this.data = data;
-    this.command = command;
-    this.startedMs = startedMs;
-    this.sample = sample;
-  }
-
-  settle(result: R): void {
-    this.#state = "applied";
-    this.#result = result;
-    this.#resolve?.(result);
-  }
-
-  failed(error: OperationalError): void {
-    this.#state = "failed";
-    this.#error = error;
-    this.#reject?.(error);
-  }
-
-  /** The result when it is there already, without a promise. */
-  outcome(): R | Promise<R> {
-    if (this.#state === "applied") return this.#result as R;
-    if (this.#state === "failed") throw this.#error as OperationalError;
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
   }
 }
 

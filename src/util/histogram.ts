@@ -15,8 +15,10 @@ const FIRST = (127 + EXPONENT_MIN) * PER_OCTAVE;
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
 
+/** Counts values by bucket. */
 export class Histogram {
-  readonly #counts = new Uint32Array(BUCKETS);
+  /** Made when the first value comes: most of an agent's histograms never see one. */
+  #counts: Uint32Array | null = null;
   #total = 0;
 
   /** Values below 2^-11 count in the lowest bucket, those from 2^21 on in the highest. */
@@ -24,7 +26,8 @@ export class Histogram {
     float[0] = value;
     const at = ((bits[0] as number) >> SHIFT) - FIRST;
     const bucket = at < 0 ? 0 : at < BUCKETS ? at : BUCKETS - 1;
-    this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
+    const counts = (this.#counts ??= new Uint32Array(BUCKETS));
+    counts[bucket] = (counts[bucket] as number) + 1;
     this.#total += 1;
   }
 
@@ -35,7 +38,7 @@ export class Histogram {
     const rank = Math.max(1, Math.ceil(q * total));
     let below = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      below += (this.#counts[bucket] as number) + (other.#counts[bucket] as number);
+      below += (this.#counts?.[bucket] ?? 0) + (other.#counts?.[bucket] ?? 0);
       if (below >= rank) return middle(bucket);
     }
     return middle(BUCKETS - 1);
@@ -43,7 +46,7 @@ export class Histogram {
 
   clear(): void {
     if (this.#total === 0) return;
-    this.#counts.fill(0);
+    this.#counts?.fill(0);
     this.#total = 0;
   }
 }

@@ -7,8 +7,8 @@ import type { HealthCheck, NodeService } from "../../src/types/records.ts";
 
 export class FakeCatalog implements CatalogClient {
   node: NodeIdentity | null = null;
-  readonly services = new Map<string, NodeService>();
-  readonly checks = new Map<string, HealthCheck>();
+  readonly services: Map<string, NodeService> = new Map();
+  readonly checks: Map<string, HealthCheck> = new Map();
   /** Every call, a line each. */
   readonly log: string[] = [];
   /** Called before each call does anything; what it throws, the call throws. */

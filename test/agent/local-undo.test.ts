@@ -11,7 +11,16 @@ const check = (body: Record<string, unknown>) => checkRegistration(decodeCheckDe
 
 function local(): LocalState {
   const state = new LocalState({ nodeName: "n1" });
-  state.addService(service({ Name: "web", Port: 1, Checks: [{ CheckID: "a", TTL: "1m" }, { CheckID: "b", TTL: "1m" }] }));
+  state.addService(
+    service({
+      Name: "web",
+      Port: 1,
+      Checks: [
+        { CheckID: "a", TTL: "1m" },
+        { CheckID: "b", TTL: "1m" },
+      ],
+    }),
+  );
   state.updateCheck("a", "passing", "fine", "now");
   return state;
 }
@@ -19,7 +28,9 @@ function local(): LocalState {
 /** What a reader of the agent's API sees. */
 const shown = ({ services, checks }: LocalState): unknown => ({
   services: [...services.values()].map(({ service, token }) => [service.ID, service.Port, service.Tags, token]).sort(),
-  checks: [...checks.values()].map(({ check, spec }) => [check.CheckID, check.Status, check.Output, check.ServiceID, spec?.kind]).sort(),
+  checks: [...checks.values()]
+    .map(({ check, spec }) => [check.CheckID, check.Status, check.Output, check.ServiceID, spec?.kind])
+    .sort(),
 });
 
 test("a new service goes with its checks, and from the catalog", () => {
@@ -39,7 +50,18 @@ test("a service that was there comes back with the checks it had and what they s
   const before = shown(state);
   const undo = undoable(state, { serviceIds: ["web"], checkIds: ["a", "c"] }, () =>
     state.addService(
-      service({ Name: "web", Port: 2, Tags: ["t"], Checks: [{ CheckID: "a", HTTP: "http://x/", Interval: "10s" }, { CheckID: "c", TTL: "1m" }] }, true),
+      service(
+        {
+          Name: "web",
+          Port: 2,
+          Tags: ["t"],
+          Checks: [
+            { CheckID: "a", HTTP: "http://x/", Interval: "10s" },
+            { CheckID: "c", TTL: "1m" },
+          ],
+        },
+        true,
+      ),
     ),
   );
   undo();
@@ -52,21 +74,30 @@ test("a check goes, or comes back with the service that it was taken from", () =
   const state = local();
   state.addService(service({ Name: "db" }));
   const before = shown(state);
-  for (const body of [{ CheckID: "new", Name: "new", TTL: "1m" }, { CheckID: "a", Name: "a", ServiceID: "db", TTL: "2m" }]) {
-    const undo = undoable(state, { serviceIds: [], checkIds: [body.CheckID] }, () => state.addCheck(check(body), "", "remote"));
+  for (const body of [
+    { CheckID: "new", Name: "new", TTL: "1m" },
+    { CheckID: "a", Name: "a", ServiceID: "db", TTL: "2m" },
+  ]) {
+    const undo = undoable(state, { serviceIds: [], checkIds: [body.CheckID] }, () =>
+      state.addCheck(check(body), "", "remote"),
+    );
     assert.notDeepEqual(shown(state), before);
     undo();
     assert.deepEqual(shown(state), before);
   }
   assert.deepEqual(
-    state.checksOf("web").map(({ check }) => check.CheckID).sort(),
+    state
+      .checksOf("web")
+      .map(({ check }) => check.CheckID)
+      .sort(),
     ["a", "b"],
   );
 });
 
 test("maintenance mode ends again, and stays where it was on before", () => {
   const state = local();
-  const enable = () => undoable(state, { serviceIds: [], checkIds: ["_node_maintenance"] }, () => state.enableNodeMaintenance("", ""));
+  const enable = () =>
+    undoable(state, { serviceIds: [], checkIds: ["_node_maintenance"] }, () => state.enableNodeMaintenance("", ""));
   enable()();
   assert.ok(!state.checks.has("_node_maintenance"));
   enable();
@@ -76,7 +107,9 @@ test("maintenance mode ends again, and stays where it was on before", () => {
 
 test("what somebody else changed since is left alone", () => {
   const state = local();
-  const undo = undoable(state, { serviceIds: ["web"], checkIds: ["a"] }, () => state.addService(service({ Name: "web", Port: 2 })));
+  const undo = undoable(state, { serviceIds: ["web"], checkIds: ["a"] }, () =>
+    state.addService(service({ Name: "web", Port: 2 })),
+  );
   state.addService(service({ Name: "web", Port: 3 }));
   state.removeCheck("b");
   undo();

@@ -11,13 +11,10 @@ const START_MS = Date.UTC(2026, 0, 2, 15, 4, 3);
 /** Metrics on a clock that is turned by hand. */
 function metricsAt(telemetry: Partial<TelemetryConfig> = {}) {
   let nowMs = 0;
-  let wakeAt: number | null = null;
   const platform = {
     now: () => nowMs,
     wall: () => START_MS + nowMs,
-    wakeAt: (at: number | null) => {
-      wakeAt = at;
-    },
+    wakeAt: () => {},
   };
   const timers = new Timers(platform);
   const metrics = new Metrics({
@@ -39,12 +36,12 @@ function metricsAt(telemetry: Partial<TelemetryConfig> = {}) {
     metrics,
     summary: () => metricsSummary(metrics, metrics.interval),
     advance: (ms: number) => {
-      const end = nowMs + ms;
-      while (wakeAt !== null && wakeAt <= end) {
-        nowMs = wakeAt;
+      const endMs = nowMs + ms;
+      for (let next = timers.next; next !== null && next <= endMs; next = timers.next) {
+        nowMs = next;
         timers.wake();
       }
-      nowMs = end;
+      nowMs = endMs;
     },
   };
 }
@@ -56,7 +53,19 @@ test("metrics before the first interval has ended are those of the interval unde
     Timestamp: "2026-01-02 15:04:00 +0000 UTC",
     Gauges: [],
     Points: [],
-    Counters: [{ Name: "consul.a.count", Count: 1, Rate: 0.2, Sum: 2, Min: 2, Max: 2, Mean: 2, Stddev: 0, Labels: toUserMap([]) }],
+    Counters: [
+      {
+        Name: "consul.a.count",
+        Count: 1,
+        Rate: 0.2,
+        Sum: 2,
+        Min: 2,
+        Max: 2,
+        Mean: 2,
+        Stddev: 0,
+        Labels: toUserMap([]),
+      },
+    ],
     Samples: [],
   });
 });

@@ -46,7 +46,10 @@ async function watching(programs: Programs, ...watches: object[]): Promise<TestA
   return agent;
 }
 
-async function withAgent(watches: object[], body: (agent: TestAgent, programs: Programs) => Promise<void>): Promise<void> {
+async function withAgent(
+  watches: object[],
+  body: (agent: TestAgent, programs: Programs) => Promise<void>,
+): Promise<void> {
   const programs = new Programs();
   const agent = await watching(programs, ...watches);
   try {
@@ -64,7 +67,15 @@ test("key: first whatever there is, then each change, and nothing for what other
     const [{ args, index, value }] = programs.calls as [Call];
     assert.deepEqual(args, ["handler0"]);
     assert.equal(index, String(value.ModifyIndex));
-    assert.deepEqual(Object.keys(value), ["Key", "CreateIndex", "ModifyIndex", "LockIndex", "Flags", "Value", "Session"]);
+    assert.deepEqual(Object.keys(value), [
+      "Key",
+      "CreateIndex",
+      "ModifyIndex",
+      "LockIndex",
+      "Flags",
+      "Value",
+      "Session",
+    ]);
     assert.deepEqual([value.Key, value.Flags, value.Value, value.Session], ["a", 7, "aGVsbG8=", ""]);
     programs.take();
     await agent.fetch("PUT", "/v1/kv/b", "other");
@@ -81,7 +92,10 @@ test("keyprefix: the entries below it, null when there are none", () =>
     await agent.fetch("PUT", "/v1/kv/p/1", "x");
     await agent.settle();
     const [entries] = programs.take() as [{ Key: string }[]];
-    assert.deepEqual(entries.map(({ Key }) => Key), ["p/1"]);
+    assert.deepEqual(
+      entries.map(({ Key }) => Key),
+      ["p/1"],
+    );
     await agent.fetch("PUT", "/v1/kv/q", "x");
     await agent.settle();
     assert.deepEqual(programs.take(), []);
@@ -110,15 +124,27 @@ test("services, nodes, service and checks: what the catalog says", () =>
       const seen = new Map(programs.calls.map(({ args, value }) => [args[0], value]));
       programs.take();
       assert.deepEqual(seen.get("handler0"), { consul: [], web: ["v1"] });
-      assert.deepEqual(seen.get("handler1").map(({ Node }: { Node: string }) => Node), ["n2"]);
-      assert.deepEqual(seen.get("handler2").map((row: { Service: { Port: number } }) => row.Service.Port), [80]);
-      assert.deepEqual(seen.get("handler3").map(({ CheckID }: { CheckID: string }) => CheckID), ["c"]);
+      assert.deepEqual(
+        seen.get("handler1").map(({ Node }: { Node: string }) => Node),
+        ["n2"],
+      );
+      assert.deepEqual(
+        seen.get("handler2").map((row: { Service: { Port: number } }) => row.Service.Port),
+        [80],
+      );
+      assert.deepEqual(
+        seen.get("handler3").map(({ CheckID }: { CheckID: string }) => CheckID),
+        ["c"],
+      );
       assert.ok(!seen.has("handler4"), "nothing is critical, as before");
       await agent.fetch("PUT", "/v1/catalog/register", register("critical", ["v1"]));
       await agent.settle();
       const then = new Map(programs.calls.map(({ args, value }) => [args[0], value]));
       assert.deepEqual(then.get("handler2"), [], "it passes no more");
-      assert.deepEqual(then.get("handler4").map(({ CheckID }: { CheckID: string }) => CheckID), ["c"]);
+      assert.deepEqual(
+        then.get("handler4").map(({ CheckID }: { CheckID: string }) => CheckID),
+        ["c"],
+      );
       assert.ok(!then.has("handler0"), "the services are what they were");
     },
   ));
@@ -130,7 +156,8 @@ test("event: only what is new, and of the name asked for", () =>
       await agent.fetch("PUT", `/v1/event/fire/${name}`, payload);
       await agent.settle();
     };
-    const payloads = (): unknown[] => (programs.take() as { Payload: string }[][]).map((list) => list.map(({ Payload }) => Payload));
+    const payloads = (): unknown[] =>
+      (programs.take() as { Payload: string }[][]).map((list) => list.map(({ Payload }) => Payload));
     await fire("deploy", "1");
     assert.deepEqual(payloads(), [["MQ=="]]);
     await fire("other", "2");
@@ -146,7 +173,8 @@ test("event: what comes while the handler runs is given to it together afterward
     programs.result = () => new Promise((resolve) => (release = () => resolve(done())));
     for (const name of ["a", "b", "c"]) await agent.fetch("PUT", `/v1/event/fire/${name}`, "");
     await agent.settle();
-    const names = (): unknown[] => (programs.take() as { Name: string }[][]).map((list) => list.map(({ Name }) => Name));
+    const names = (): unknown[] =>
+      (programs.take() as { Name: string }[][]).map((list) => list.map(({ Name }) => Name));
     assert.deepEqual(names(), [["a"]]);
     release();
     await agent.settle();
@@ -161,7 +189,10 @@ test("agent_service: the agent's own service, when its definition changes", () =
     await agent.fetch("PUT", "/v1/agent/service/register", { Name: "web", Port: 1, Check: { TTL: "1m" } });
     await agent.fetch("PUT", "/v1/agent/service/register", { Name: "web", Port: 2 });
     await agent.settle();
-    assert.deepEqual((programs.take() as { Port: number }[]).map(({ Port }) => Port), [1, 2]);
+    assert.deepEqual(
+      (programs.take() as { Port: number }[]).map(({ Port }) => Port),
+      [1, 2],
+    );
   }));
 
 test("a read that fails is tried again after 5 s, 20 s, 45 s, and at most 3 min", () =>
@@ -212,9 +243,12 @@ test("a handler's output is kept at debug, and a failure is an error; the watch 
   }));
 
 test("a line for the shell is run by it", () =>
-  withAgent([{ type: "nodes", args: undefined, handler: "cat > /dev/null; echo $CONSUL_INDEX" }], async (_agent, programs) => {
-    assert.deepEqual(programs.calls[0]?.args, ["/bin/sh", "-c", "cat > /dev/null; echo $CONSUL_INDEX"]);
-  }));
+  withAgent(
+    [{ type: "nodes", args: undefined, handler: "cat > /dev/null; echo $CONSUL_INDEX" }],
+    async (_agent, programs) => {
+      assert.deepEqual(programs.calls[0]?.args, ["/bin/sh", "-c", "cat > /dev/null; echo $CONSUL_INDEX"]);
+    },
+  ));
 
 test("an HTTP handler is sent the value, with its index", async () => {
   const sent: { url: string; method: string; headers: Headers; body: string }[] = [];
@@ -226,7 +260,12 @@ test("an HTTP handler is sent the value, with its index", async () => {
           type: "key",
           key: "a",
           handler_type: "http",
-          http_handler_config: { path: "http://hook.test/a", method: "PUT", header: { "X-A": ["1", "2"] }, timeout: "3s" },
+          http_handler_config: {
+            path: "http://hook.test/a",
+            method: "PUT",
+            header: { "X-A": ["1", "2"] },
+            timeout: "3s",
+          },
         },
       ],
     },
@@ -249,7 +288,9 @@ test("an HTTP handler is sent the value, with its index", async () => {
     assert.equal(value.Value, "eA==");
     assert.equal(last?.headers.get("x-consul-index"), String(value.ModifyIndex));
     const errors = (): unknown[] =>
-      agent.platform.logs.filter(({ message }) => message === "Failed to run watch handler").map(({ fields }) => fields?.["error"]);
+      agent.platform.logs
+        .filter(({ message }) => message === "Failed to run watch handler")
+        .map(({ fields }) => fields?.["error"]);
     status = 503;
     await agent.fetch("PUT", "/v1/kv/a", "y");
     await agent.settle();
@@ -265,7 +306,11 @@ test("an HTTP handler is sent the value, with its index", async () => {
 test("where no program can be run, the handler says so", async () => {
   const agent = await startTestAgent({ settings: { watches: [{ type: "nodes", args: ["a"] }] } });
   await agent.settle();
-  assert.ok(agent.platform.logs.some(({ fields }) => String(fields?.["error"]).startsWith("this runtime does not run programs")));
+  assert.ok(
+    agent.platform.logs.some(({ fields }) =>
+      String(fields?.["error"]).startsWith("this runtime does not run programs"),
+    ),
+  );
   await agent.stop();
 });
 
@@ -274,17 +319,28 @@ test("a reload ends the watches there were and begins those of the new configura
     programs.take();
     agent.agent.reload(testConfig({ settings: { watches: [{ type: "key", key: "b", args: ["new"] }] } }));
     await agent.settle();
-    assert.deepEqual(programs.calls.map(({ args }) => args[0]), ["new"]);
+    assert.deepEqual(
+      programs.calls.map(({ args }) => args[0]),
+      ["new"],
+    );
     programs.take();
     await agent.fetch("PUT", "/v1/kv/a", "1");
     await agent.fetch("PUT", "/v1/kv/b", "1");
     await agent.settle();
-    assert.deepEqual(programs.calls.map(({ args }) => args[0]), ["new"]);
+    assert.deepEqual(
+      programs.calls.map(({ args }) => args[0]),
+      ["new"],
+    );
   }));
 
 test("an agent that has stopped watches nothing, and no query of its watches is left waiting", async () => {
   const programs = new Programs();
-  const agent = await watching(programs, { type: "key", key: "a" }, { type: "event" }, { type: "agent_service", service_id: "x" });
+  const agent = await watching(
+    programs,
+    { type: "key", key: "a" },
+    { type: "event" },
+    { type: "agent_service", service_id: "x" },
+  );
   assert.equal(agent.agent.server.blocked, 1);
   await agent.stop();
   assert.equal(agent.agent.server.blocked, 0);

@@ -15,10 +15,15 @@ export function missing(program: string): string | false {
 /** Runs a program and gives what it wrote. @throws Error when it fails or takes more than 30 s. */
 export function run(program: string, args: readonly string[], input?: Uint8Array | string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { encoding: "buffer", timeout: RUN_MS, maxBuffer: OUTPUT_BYTES_MAX }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${program} ${args.join(" ")}: ${error.message}\n${stderr.toString()}`));
-    });
+    const child = execFile(
+      program,
+      args,
+      { encoding: "buffer", timeout: RUN_MS, maxBuffer: OUTPUT_BYTES_MAX },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new Error(`${program} ${args.join(" ")}: ${error.message}\n${stderr.toString()}`));
+      },
+    );
     child.stdin?.on("error", () => {});
     child.stdin?.end(input);
   });

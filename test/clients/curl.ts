@@ -12,7 +12,8 @@ export function curlTests(agent: () => AgentProcess): void {
   const curl = async (path: string, args: readonly string[] = [], input?: Uint8Array | string): Promise<Buffer> =>
     run("curl", ["--silent", "--show-error", "--max-time", "20", ...args, agent().base + path], input);
   const text = async (path: string, ...args: string[]): Promise<string> => (await curl(path, args)).toString();
-  const status = async (path: string, ...args: string[]): Promise<string> => (await curl(path, ["--output", "/dev/null", "--write-out", "%{http_code}", ...args])).toString();
+  const status = async (path: string, ...args: string[]): Promise<string> =>
+    (await curl(path, ["--output", "/dev/null", "--write-out", "%{http_code}", ...args])).toString();
 
   test("curl: keys are put, read, listed and deleted as in Consul's documentation", { skip }, async () => {
     assert.match(await text("/v1/kv/curl/a", "--request", "PUT", "--data", "one"), /^true\s*$/);
@@ -39,7 +40,10 @@ export function curlTests(agent: () => AgentProcess): void {
 
   test("curl: a JSON body counts whatever its content type says", { skip }, async () => {
     // curl says application/x-www-form-urlencoded when nobody tells it otherwise.
-    assert.equal(await status("/v1/agent/service/register", "--request", "PUT", "--data", '{"Name":"curl","Port":81}'), "200");
+    assert.equal(
+      await status("/v1/agent/service/register", "--request", "PUT", "--data", '{"Name":"curl","Port":81}'),
+      "200",
+    );
     assert.equal(JSON.parse(await text("/v1/agent/services")).curl.Port, 81);
     assert.equal(await status("/v1/agent/service/deregister/curl", "--request", "PUT"), "200");
   });
@@ -53,10 +57,18 @@ export function curlTests(agent: () => AgentProcess): void {
     const headers = await text("/v1/kv/curl/none", "--dump-header", "-");
     assert.match(headers, /^HTTP\/1\.1 404 /);
     assert.match(headers, /^X-Consul-Index: [1-9]\d*\r$/im);
-    const twice = await text("/v1/status/peers", "--write-out", " %{num_connects} ", `${agent().base}/v1/status/leader`);
+    const twice = await text(
+      "/v1/status/peers",
+      "--write-out",
+      " %{num_connects} ",
+      `${agent().base}/v1/status/leader`,
+    );
     assert.match(twice, / 1 [^]* 0 $/);
     assert.equal(await status("/v1/status/leader", "--http1.0"), "200");
-    assert.equal((await run("curl", ["--silent", "--ipv4", `http://localhost:${agent().ports.http}/v1/status/leader`])).toString(), `"127.0.0.1:${agent().ports.server}"`);
+    assert.equal(
+      (await run("curl", ["--silent", "--ipv4", `http://localhost:${agent().ports.http}/v1/status/leader`])).toString(),
+      `"127.0.0.1:${agent().ports.server}"`,
+    );
   });
 
   test("curl: a method that the route has not is 405 and says which it has", { skip }, async () => {

@@ -33,9 +33,16 @@ export function storyTest(runtime: RuntimeName): void {
       dir.remove();
     });
 
-    const passing = async (): Promise<string[]> => (await agent.send("GET", "/v1/health/service/web?passing")).json().map((row: { Service: { ID: string } }) => row.Service.ID);
-    const dig = async (...words: string[]): Promise<string> => (await run("dig", ["@127.0.0.1", "-p", String(agent.ports.dns), "+short", "+tries=3", ...words])).toString().trim();
-    const create = async (body: object): Promise<string> => (await agent.send("PUT", "/v1/session/create", body)).json().ID;
+    const passing = async (): Promise<string[]> =>
+      (await agent.send("GET", "/v1/health/service/web?passing"))
+        .json()
+        .map((row: { Service: { ID: string } }) => row.Service.ID);
+    const dig = async (...words: string[]): Promise<string> =>
+      (await run("dig", ["@127.0.0.1", "-p", String(agent.ports.dns), "+short", "+tries=3", ...words]))
+        .toString()
+        .trim();
+    const create = async (body: object): Promise<string> =>
+      (await agent.send("PUT", "/v1/session/create", body)).json().ID;
 
     await t.test("a service with a check is registered, and found once it passes", async () => {
       const registered = await agent.send("PUT", "/v1/agent/service/register", {
@@ -65,7 +72,8 @@ export function storyTest(runtime: RuntimeName): void {
 
     let lockHolder = "";
     await t.test("keys are stored, and one of them is locked", async () => {
-      for (let i = 0; i < 20; i++) assert.match((await agent.send("PUT", `/v1/kv/app/config/${i}?flags=${i}`, `value ${i}`)).text, /^true/);
+      for (let i = 0; i < 20; i++)
+        assert.match((await agent.send("PUT", `/v1/kv/app/config/${i}?flags=${i}`, `value ${i}`)).text, /^true/);
       lockHolder = await create({ Name: "leader", TTL: "1h", LockDelay: "1ms" });
       const other = await create({ Name: "follower", TTL: "1h" });
       assert.match((await agent.send("PUT", `/v1/kv/app/leader?acquire=${lockHolder}`, "me")).text, /^true/);
@@ -92,7 +100,9 @@ export function storyTest(runtime: RuntimeName): void {
         (await agent.send("GET", "/v1/catalog/service/web")).json(),
         (await agent.send("GET", "/v1/catalog/nodes")).json(),
         Object.keys((await agent.send("GET", "/v1/agent/services")).json()),
-        (await agent.send("GET", "/v1/health/checks/web")).json().map(({ CheckID, Status }: { CheckID: string; Status: string }) => [CheckID, Status]),
+        (await agent.send("GET", "/v1/health/checks/web"))
+          .json()
+          .map(({ CheckID, Status }: { CheckID: string; Status: string }) => [CheckID, Status]),
       ];
       const before = await everything();
       await agent.kill9();

@@ -26,7 +26,15 @@ export class HttpConnection {
     return new Promise((resolve, reject) => {
       const bytes = Buffer.from(body);
       const sent = request(
-        { host: "127.0.0.1", port: this.#port, method, path, agent: this.#agent, timeout: ANSWER_MS, headers: { "Content-Length": bytes.length } },
+        {
+          host: "127.0.0.1",
+          port: this.#port,
+          method,
+          path,
+          agent: this.#agent,
+          timeout: ANSWER_MS,
+          headers: { "Content-Length": bytes.length },
+        },
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -6,7 +6,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Random } from "../../src/util/random.ts";
-import { type AgentProcess, launchAgent, type Ports, RUNTIMES, type RuntimeName, startAgent, temporaryDir } from "../support/process.ts";
+import {
+  type AgentProcess,
+  launchAgent,
+  type Ports,
+  RUNTIMES,
+  type RuntimeName,
+  startAgent,
+  temporaryDir,
+} from "../support/process.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { type LoadCounts, Writer } from "./write-load.ts";
 
@@ -31,7 +39,12 @@ export interface KillRoundsResult extends LoadCounts {
 }
 
 /** Small, so that there is a snapshot in nearly every round. */
-const CONFIG = { raft_snapshot_threshold: 60, raft_snapshot_interval: "60ms", raft_trailing_logs: 20, log_level: "INFO" };
+const CONFIG = {
+  raft_snapshot_threshold: 60,
+  raft_snapshot_interval: "60ms",
+  raft_trailing_logs: 20,
+  log_level: "INFO",
+};
 const LOAD_MS_MIN = 30;
 const LOAD_MS_MAX = 400;
 /** One start in so many is cut short. */
@@ -39,7 +52,13 @@ const KILL_STARTING_ONE_IN = 8;
 const FAULTS_MAX = 20;
 
 /** Runs the rounds; stops early when rules are broken. @throws Error when a server does not start again. */
-export async function killRounds({ runtime, rounds, writers: count = 6, seed = 1, progress = () => {} }: KillRoundsOptions): Promise<KillRoundsResult> {
+export async function killRounds({
+  runtime,
+  rounds,
+  writers: count = 6,
+  seed = 1,
+  progress = () => {},
+}: KillRoundsOptions): Promise<KillRoundsResult> {
   const random = new Random(seed);
   const dir = temporaryDir();
   const writers = Array.from({ length: count }, (_, n) => new Writer(`w${n}`, random.next()));
@@ -61,7 +80,12 @@ export async function killRounds({ runtime, rounds, writers: count = 6, seed = 1
         await killWhileStarting(runtime, dir.path, ports, random);
         watched.killedStarting += 1;
       }
-      agent = await startAgent({ runtime, dataDir: dir.path, config: CONFIG, ...(ports === undefined ? {} : { ports }) });
+      agent = await startAgent({
+        runtime,
+        dataDir: dir.path,
+        config: CONFIG,
+        ...(ports === undefined ? {} : { ports }),
+      });
       ports = agent.ports;
       await inspect(agent, writers, watched);
       if (result(round).faults.length > 0) return result(round);
@@ -109,14 +133,19 @@ class Watched {
 
   stats({ applied_index, last_snapshot_index, term }: Record<string, string>): void {
     this.#applied = this.#notBack("the applied index", this.#applied, Number(applied_index));
-    this.#snapshotIndex = this.#notBack("the index of the last snapshot", this.#snapshotIndex, Number(last_snapshot_index));
+    this.#snapshotIndex = this.#notBack(
+      "the index of the last snapshot",
+      this.#snapshotIndex,
+      Number(last_snapshot_index),
+    );
     this.#term = this.#notBack("the term", this.#term, Number(term));
   }
 
   log(text: string): void {
     this.snapshots += text.split("snapshot complete up to index").length - 1;
     for (const line of text.split("\n"))
-      if (/\[ERROR\]|this is a bug|unhandled|damaged/i.test(line) && this.faults.length < FAULTS_MAX) this.faults.push(`the agent's log says: ${line}`);
+      if (/\[ERROR\]|this is a bug|unhandled|damaged/i.test(line) && this.faults.length < FAULTS_MAX)
+        this.faults.push(`the agent's log says: ${line}`);
   }
 
   #notBack(what: string, last: number, now: number): number {
@@ -159,7 +188,13 @@ async function main(): Promise<number> {
     return 2;
   }
   console.log(`seed ${values.seed}`);
-  const result = await killRounds({ runtime, rounds: Number(values.rounds), writers: Number(values.writers), seed: Number(values.seed), progress: console.log });
+  const result = await killRounds({
+    runtime,
+    rounds: Number(values.rounds),
+    writers: Number(values.writers),
+    seed: Number(values.seed),
+    progress: console.log,
+  });
   for (const fault of result.faults.slice(0, FAULTS_MAX)) console.log(`FAULT ${fault}`);
   console.log(`${result.faults.length === 0 ? "PASSED" : "FAILED"} ${summary(runtime, result)}`);
   return result.faults.length === 0 ? 0 : 1;

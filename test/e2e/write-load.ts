@@ -50,7 +50,8 @@ export class Writer {
     this.#keys = Array.from({ length: KEYS }, (_, n) => `rounds/${name}/${n}`);
     this.#catalogServices = Array.from({ length: SERVICES }, (_, n) => `catalog:${name}-${n}`);
     this.#agentServices = Array.from({ length: SERVICES }, (_, n) => `agent:${name}-${n}`);
-    for (const id of [...this.#keys, ...this.#catalogServices, ...this.#agentServices]) this.#things.set(id, { sure: null, index: 0 });
+    for (const id of [...this.#keys, ...this.#catalogServices, ...this.#agentServices])
+      this.#things.set(id, { sure: null, index: 0 });
   }
 
   /** Writes until a request fails. */
@@ -72,14 +73,23 @@ export class Writer {
       for (const { Key, Value, ModifyIndex } of listed.json())
         found.set(Key, { text: Value === null ? "" : Buffer.from(Value, "base64").toString(), index: ModifyIndex });
     const node = await connection.send("GET", `/v1/catalog/node-services/rounds-${this.#name}`);
-    for (const { ID, Meta, ModifyIndex } of node.json()?.Services ?? []) found.set(`catalog:${ID}`, { text: Meta.content, index: ModifyIndex });
-    const own = (await connection.send("GET", "/v1/agent/services")).json() as Record<string, { ID: string; Meta: Record<string, string> }>;
+    for (const { ID, Meta, ModifyIndex } of node.json()?.Services ?? [])
+      found.set(`catalog:${ID}`, { text: Meta.content, index: ModifyIndex });
+    const own = (await connection.send("GET", "/v1/agent/services")).json() as Record<
+      string,
+      { ID: string; Meta: Record<string, string> }
+    >;
     for (const { ID, Meta } of Object.values(own))
       if (ID.startsWith(`${this.#name}-`)) found.set(`agent:${ID}`, { text: Meta.content ?? "", index: 0 });
+    // What one request changes is changed as a whole.
+    const changed = new Set<boolean>();
     for (const [id, thing] of this.#things) {
+      if (thing.perhaps !== undefined && thing.perhaps !== thing.sure)
+        changed.add((found.get(id)?.text ?? null) === thing.perhaps);
       this.#settle(id, thing, found.get(id));
       found.delete(id);
     }
+    if (changed.size > 1) this.faults.push(`a transaction of ${this.#name} happened by half`);
     for (const [id, { text }] of found) this.faults.push(`${id} holds ${short(text)}, and was never written`);
   }
 
@@ -90,7 +100,8 @@ export class Writer {
       const also = inFlight ? ` or ${short(thing.perhaps as Content)}` : "";
       this.faults.push(`${id} holds ${short(content)}, and must hold ${short(thing.sure)}${also}`);
     }
-    if (found !== undefined && found.index < thing.index) this.faults.push(`${id} went back from index ${thing.index} to ${found.index}`);
+    if (found !== undefined && found.index < thing.index)
+      this.faults.push(`${id} went back from index ${thing.index} to ${found.index}`);
     if (inFlight) {
       this.counts.unanswered += 1;
       if (content === thing.perhaps) this.counts.happened += 1;
@@ -111,7 +122,9 @@ export class Writer {
   }
 
   async #put(connection: HttpConnection, key: string, content: string): Promise<void> {
-    await this.#change([[key, content]], async () => answered(await connection.send("PUT", `/v1/kv/${key}`, content), 200, "true"));
+    await this.#change([[key, content]], async () =>
+      answered(await connection.send("PUT", `/v1/kv/${key}`, content), 200, "true"),
+    );
   }
 
   /** Reads, then writes or deletes only what was read; or creates only what is absent. */
@@ -125,7 +138,13 @@ export class Writer {
     const removes = thing.sure !== null && asked !== 0 && this.#random.below(3) === 0;
     const content = removes ? null : this.#content();
     const ask = async (expected: string): Promise<void> =>
-      answered(await (removes ? connection.send("DELETE", `/v1/kv/${key}?cas=${asked}`) : connection.send("PUT", `/v1/kv/${key}?cas=${asked}`, content as string)), 200, expected);
+      answered(
+        await (removes
+          ? connection.send("DELETE", `/v1/kv/${key}?cas=${asked}`)
+          : connection.send("PUT", `/v1/kv/${key}?cas=${asked}`, content as string)),
+        200,
+        expected,
+      );
     if (stale) {
       await ask("false");
       this.counts.declined += 1;
@@ -133,15 +152,22 @@ export class Writer {
   }
 
   async #delete(connection: HttpConnection, key: string): Promise<void> {
-    await this.#change([[key, null]], async () => answered(await connection.send("DELETE", `/v1/kv/${key}`), 200, "true"));
+    await this.#change([[key, null]], async () =>
+      answered(await connection.send("DELETE", `/v1/kv/${key}`), 200, "true"),
+    );
   }
 
   /** Several keys at once: after a crash all of them, or none. */
   async #transaction(connection: HttpConnection): Promise<void> {
     const keys = new Set(Array.from({ length: 2 + this.#random.below(4) }, () => this.#pick(this.#keys)));
-    const changes: [string, Content][] = [...keys].map((key) => [key, this.#random.below(4) === 0 ? null : this.#content()]);
+    const changes: [string, Content][] = [...keys].map((key) => [
+      key,
+      this.#random.below(4) === 0 ? null : this.#content(),
+    ]);
     const operations = changes.map(([Key, content]) =>
-      content === null ? { KV: { Verb: "delete", Key } } : { KV: { Verb: "set", Key, Value: Buffer.from(content).toString("base64") } },
+      content === null
+        ? { KV: { Verb: "delete", Key } }
+        : { KV: { Verb: "set", Key, Value: Buffer.from(content).toString("base64") } },
     );
     await this.#change(changes, async () => {
       const received = await connection.send("PUT", "/v1/txn", JSON.stringify(operations));
@@ -154,23 +180,31 @@ export class Writer {
     const ID = id.slice("catalog:".length);
     const Node = `rounds-${this.#name}`;
     if (this.#thing(id).sure !== null && this.#random.below(3) === 0) {
-      await this.#change([[id, null]], async () => answered(await connection.send("PUT", "/v1/catalog/deregister", JSON.stringify({ Node, ServiceID: ID })), 200));
+      await this.#change([[id, null]], async () =>
+        answered(await connection.send("PUT", "/v1/catalog/deregister", JSON.stringify({ Node, ServiceID: ID })), 200),
+      );
       return;
     }
     const content = this.#content();
     const body = { Node, Address: "10.0.0.1", Service: { Service: "rounds", ID, Port: 80, Meta: { content } } };
-    await this.#change([[id, content]], async () => answered(await connection.send("PUT", "/v1/catalog/register", JSON.stringify(body)), 200));
+    await this.#change([[id, content]], async () =>
+      answered(await connection.send("PUT", "/v1/catalog/register", JSON.stringify(body)), 200),
+    );
   }
 
   async #service(connection: HttpConnection, id: string): Promise<void> {
     const ID = id.slice("agent:".length);
     if (this.#thing(id).sure !== null && this.#random.below(3) === 0) {
-      await this.#change([[id, null]], async () => answered(await connection.send("PUT", `/v1/agent/service/deregister/${ID}`), 200));
+      await this.#change([[id, null]], async () =>
+        answered(await connection.send("PUT", `/v1/agent/service/deregister/${ID}`), 200),
+      );
       return;
     }
     const content = this.#content(false);
     const body = { Name: "rounds-local", ID, Meta: { content } };
-    await this.#change([[id, content]], async () => answered(await connection.send("PUT", "/v1/agent/service/register", JSON.stringify(body)), 200));
+    await this.#change([[id, content]], async () =>
+      answered(await connection.send("PUT", "/v1/agent/service/register", JSON.stringify(body)), 200),
+    );
   }
 
   /** What was acknowledged is what is read, at once. */
@@ -179,7 +213,8 @@ export class Writer {
     const received = await connection.send("GET", `/v1/kv/${key}?raw`);
     const content = received.status === 404 ? null : received.text;
     if (received.status !== 404) answered(received, 200);
-    if (content !== thing.sure) throw new Fault(`${key} was read as ${short(content)}, and was acknowledged as ${short(thing.sure)}`);
+    if (content !== thing.sure)
+      throw new Fault(`${key} was read as ${short(content)}, and was acknowledged as ${short(thing.sure)}`);
   }
 
   /** Notes what is about to be asked for, asks, and takes an answer for granted. A failure leaves it in flight. */
@@ -195,7 +230,8 @@ export class Writer {
   }
 
   #sees(what: string, index: number): void {
-    if (index < this.#index) this.faults.push(`${what} of ${this.#name} went back from index ${this.#index} to ${index}`);
+    if (index < this.#index)
+      this.faults.push(`${what} of ${this.#name} went back from index ${this.#index} to ${index}`);
     this.#index = Math.max(this.#index, index);
   }
 
@@ -210,7 +246,9 @@ export class Writer {
   /** A text that was never sent before; now and then a long one. */
   #content(long = true): string {
     const text = `${this.#name} ${++this.#sent} `;
-    return long && this.#random.below(50) === 0 ? text.padEnd(LARGE_BYTES, "x") : text.padEnd(20 + this.#random.below(300), ".");
+    return long && this.#random.below(50) === 0
+      ? text.padEnd(LARGE_BYTES, "x")
+      : text.padEnd(20 + this.#random.below(300), ".");
   }
 }
 
@@ -223,4 +261,5 @@ function answered(received: { status: number; text: string }, status: number, te
     throw new Fault(`answered ${received.status} ${short(received.text)} instead of ${status} ${text ?? ""}`);
 }
 
-const short = (content: Content): string => (content === null ? "nothing" : JSON.stringify(content.length > 40 ? `${content.slice(0, 40)}…` : content));
+const short = (content: Content): string =>
+  content === null ? "nothing" : JSON.stringify(content.length > 40 ? `${content.slice(0, 40)}…` : content);

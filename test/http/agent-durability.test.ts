@@ -19,7 +19,10 @@ let agent: TestAgent;
 before(async () => {
   agent = await startTestAgent({ flags: FLAGS, blobs });
   await agent.advance(10_000);
-  assert.equal((await agent.fetch("PUT", "/v1/agent/service/register", { Name: "web", Port: 1, Check: { TTL: "1m" } })).status, 200);
+  assert.equal(
+    (await agent.fetch("PUT", "/v1/agent/service/register", { Name: "web", Port: 1, Check: { TTL: "1m" } })).status,
+    200,
+  );
 });
 after(() => agent.stop());
 beforeEach(() => {
@@ -51,7 +54,10 @@ for (const [what, path, body] of refusals) {
     // What could not be put back either is tried again with the next change.
     await agent.fetch("PUT", "/v1/agent/service/register", { Name: "next" });
     await agent.fetch("PUT", "/v1/agent/service/deregister/next");
-    assert.deepEqual((await blobs.list("")).filter((name) => /^(services|checks)/.test(name)), names);
+    assert.deepEqual(
+      (await blobs.list("")).filter((name) => /^(services|checks)/.test(name)),
+      names,
+    );
     assert.equal((await agent.fetch("PUT", path, body)).status, 200, "it can be tried again");
     await agent.fetch("PUT", path.replace("enable=true", "enable=false"), body);
     await agent.fetch("PUT", "/v1/agent/service/register", { Name: "web", Port: 1, Check: { TTL: "1m" } });

@@ -11,7 +11,10 @@ before(async () => {
 after(() => agent.stop());
 
 /** Runs `body` with an agent of its own. */
-async function withAgent(options: Parameters<typeof startTestAgent>[0], body: (agent: TestAgent) => Promise<void>): Promise<void> {
+async function withAgent(
+  options: Parameters<typeof startTestAgent>[0],
+  body: (agent: TestAgent) => Promise<void>,
+): Promise<void> {
   const own = await startTestAgent(options);
   try {
     await body(own);
@@ -28,7 +31,10 @@ test("a sidecar has its service's name, tags, metadata and address, a port of th
   const web = { Name: "web", ID: "web-1", Port: 80, Tags: ["v1"], Meta: { a: "b" }, Address: "10.0.0.1" };
   assert.equal((await register({ ...web, Connect: { SidecarService: {} } })).status, 200);
   const sidecar = (await get("/v1/agent/services"))["web-1-sidecar-proxy"];
-  assert.deepEqual([sidecar.Kind, sidecar.Service, sidecar.Address], ["connect-proxy", "web-sidecar-proxy", "10.0.0.1"]);
+  assert.deepEqual(
+    [sidecar.Kind, sidecar.Service, sidecar.Address],
+    ["connect-proxy", "web-sidecar-proxy", "10.0.0.1"],
+  );
   assert.deepEqual([sidecar.Tags, sidecar.Meta], [["v1"], { a: "b" }]);
   assert.ok(sidecar.Port >= 21_000 && sidecar.Port <= 21_255, String(sidecar.Port));
   const { DestinationServiceName, DestinationServiceID, LocalServiceAddress, LocalServicePort } = sidecar.Proxy;
@@ -36,9 +42,16 @@ test("a sidecar has its service's name, tags, metadata and address, a port of th
     [DestinationServiceName, DestinationServiceID, LocalServiceAddress, LocalServicePort],
     ["web", "web-1", "127.0.0.1", 80],
   );
-  const checks = Object.values(await get("/v1/agent/checks")) as { CheckID: string; Name: string; Type: string; ServiceID: string }[];
+  const checks = Object.values(await get("/v1/agent/checks")) as {
+    CheckID: string;
+    Name: string;
+    Type: string;
+    ServiceID: string;
+  }[];
   assert.deepEqual(
-    checks.filter(({ ServiceID }) => ServiceID === "web-1-sidecar-proxy").map(({ CheckID, Name, Type }) => [CheckID, Name, Type]),
+    checks
+      .filter(({ ServiceID }) => ServiceID === "web-1-sidecar-proxy")
+      .map(({ CheckID, Name, Type }) => [CheckID, Name, Type]),
     [
       ["service:web-1-sidecar-proxy:1", "Connect Sidecar Listening", "tcp"],
       ["service:web-1-sidecar-proxy:2", "Connect Sidecar Aliasing web-1", "alias"],
@@ -48,7 +61,10 @@ test("a sidecar has its service's name, tags, metadata and address, a port of th
   assert.deepEqual([spec?.kind === "tcp" && spec.address, spec?.intervalMs], [`10.0.0.1:${sidecar.Port}`, 10_000]);
   await agent.settle();
   const rows = await get("/v1/catalog/connect/web");
-  assert.deepEqual(rows.map((row: { ServiceID: string }) => row.ServiceID), ["web-1-sidecar-proxy"]);
+  assert.deepEqual(
+    rows.map((row: { ServiceID: string }) => row.ServiceID),
+    ["web-1-sidecar-proxy"],
+  );
 });
 
 test("what the sidecar's definition says counts", async () => {
@@ -59,17 +75,34 @@ test("what the sidecar's definition says counts", async () => {
     Tags: ["own"],
     Meta: { c: "d" },
     Check: { TTL: "1m" },
-    Proxy: { DestinationServiceName: "other", LocalServiceAddress: "127.0.0.2", LocalServicePort: 5, Mode: "transparent" },
+    Proxy: {
+      DestinationServiceName: "other",
+      LocalServiceAddress: "127.0.0.2",
+      LocalServicePort: 5,
+      Mode: "transparent",
+    },
   };
   assert.equal((await register({ Name: "own", Port: 80, Tags: ["v1"], Connect: { SidecarService } })).status, 200);
   const sidecar = (await get("/v1/agent/services"))["own-sidecar-proxy"];
-  assert.deepEqual([sidecar.Service, sidecar.Port, sidecar.Address, sidecar.Tags, sidecar.Meta], ["proxy", 9999, "10.0.0.9", ["own"], { c: "d" }]);
   assert.deepEqual(
-    [sidecar.Proxy.DestinationServiceName, sidecar.Proxy.DestinationServiceID, sidecar.Proxy.LocalServiceAddress, sidecar.Proxy.LocalServicePort, sidecar.Proxy.Mode],
+    [sidecar.Service, sidecar.Port, sidecar.Address, sidecar.Tags, sidecar.Meta],
+    ["proxy", 9999, "10.0.0.9", ["own"], { c: "d" }],
+  );
+  assert.deepEqual(
+    [
+      sidecar.Proxy.DestinationServiceName,
+      sidecar.Proxy.DestinationServiceID,
+      sidecar.Proxy.LocalServiceAddress,
+      sidecar.Proxy.LocalServicePort,
+      sidecar.Proxy.Mode,
+    ],
     ["other", "own", "127.0.0.2", 5, "transparent"],
   );
   const checks = Object.values(await get("/v1/agent/checks")) as { Type: string; ServiceID: string }[];
-  assert.deepEqual(checks.filter(({ ServiceID }) => ServiceID === "own-sidecar-proxy").map(({ Type }) => Type), ["ttl"]);
+  assert.deepEqual(
+    checks.filter(({ ServiceID }) => ServiceID === "own-sidecar-proxy").map(({ Type }) => Type),
+    ["ttl"],
+  );
 });
 
 test("a sidecar keeps its port when its service is registered again", async () => {
@@ -88,7 +121,8 @@ test("a sidecar goes with its service, from the agent and from the catalog; one 
   await register({ Kind: "connect-proxy", Name: "left-sidecar-proxy", Port: 1, Proxy });
   await agent.settle();
   assert.equal((await get("/v1/catalog/service/gone-sidecar-proxy")).length, 1);
-  for (const id of ["gone", "left"]) assert.equal((await agent.fetch("PUT", `/v1/agent/service/deregister/${id}`)).status, 200);
+  for (const id of ["gone", "left"])
+    assert.equal((await agent.fetch("PUT", `/v1/agent/service/deregister/${id}`)).status, 200);
   await agent.settle();
   const ids = Object.keys(await get("/v1/agent/services"));
   assert.ok(!ids.some((id) => id.startsWith("gone")), String(ids));
@@ -100,13 +134,17 @@ test("a sidecar goes with its service, from the agent and from the catalog; one 
 test("no two sidecars have the same port, and where none is left nothing is registered", () =>
   withAgent({ settings: { ports: { sidecar_min_port: 21_000, sidecar_max_port: 21_002 } } }, async (own) => {
     await register({ Name: "taken", Port: 21_001 }, own);
-    for (const Name of ["a", "b"]) assert.equal((await register({ Name, Connect: { SidecarService: {} } }, own)).status, 200);
+    for (const Name of ["a", "b"])
+      assert.equal((await register({ Name, Connect: { SidecarService: {} } }, own)).status, 200);
     const services = await get("/v1/agent/services", own);
     assert.deepEqual([services["a-sidecar-proxy"].Port, services["b-sidecar-proxy"].Port].sort(), [21_000, 21_002]);
     const reply = await register({ Name: "c", Connect: { SidecarService: {} } }, own);
     assert.deepEqual(
       [reply.status, reply.text],
-      [400, "Invalid SidecarService: no port provided for sidecar_service and none left in the configured range [21000, 21002]"],
+      [
+        400,
+        "Invalid SidecarService: no port provided for sidecar_service and none left in the configured range [21000, 21002]",
+      ],
     );
     assert.ok(!("c" in (await get("/v1/agent/services", own))));
   }));
@@ -126,7 +164,11 @@ test("sidecars of configured services come and go with the file, and keep their 
   return withAgent({ settings: { services: [service("a"), service("b")] } }, async (own) => {
     const ports = async (): Promise<Record<string, number>> => {
       const services = (await get("/v1/agent/services", own)) as Record<string, { Port: number }>;
-      return Object.fromEntries(Object.entries(services).filter(([id]) => id.endsWith("-sidecar-proxy")).map(([id, { Port }]) => [id, Port]));
+      return Object.fromEntries(
+        Object.entries(services)
+          .filter(([id]) => id.endsWith("-sidecar-proxy"))
+          .map(([id, { Port }]) => [id, Port]),
+      );
     };
     const before = await ports();
     assert.deepEqual(Object.keys(before), ["a-sidecar-proxy", "b-sidecar-proxy"]);

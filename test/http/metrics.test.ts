@@ -160,7 +160,9 @@ test("a wake-up that is late shows as delay of the event loop", async () => {
 
 test("telemetry settings of a file hold", async () => {
   const named = await startTestAgent({
-    settings: { telemetry: { metrics_prefix: "dc", disable_hostname: true, prefix_filter: ["-dc.raft", "+dc.raft.appl"] } },
+    settings: {
+      telemetry: { metrics_prefix: "dc", disable_hostname: true, prefix_filter: ["-dc.raft", "+dc.raft.appl"] },
+    },
     platform: { host },
   });
   try {

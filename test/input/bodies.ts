@@ -65,7 +65,8 @@ export function bodyTests(agent: () => AgentProcess): void {
     let sent = 0;
     while (!client.closed && sent < 128 * 1024 * 1024) {
       sent += 65_536;
-      if (!client.socket.write(chunk)) await new Promise<void>((resolve) => void client.socket.once("drain", resolve).once("close", resolve));
+      if (!client.socket.write(chunk))
+        await new Promise<void>((resolve) => void client.socket.once("drain", resolve).once("close", resolve));
     }
     assert.equal((await client.next())?.status, 413);
     client.close();
@@ -74,7 +75,9 @@ export function bodyTests(agent: () => AgentProcess): void {
 
   test("bodies: a length that is too small ends the request there, and what follows is no part of it", async () => {
     const client = connection();
-    client.write("PUT /v1/kv/input/short HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello, and this is no request\r\n\r\n");
+    client.write(
+      "PUT /v1/kv/input/short HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello, and this is no request\r\n\r\n",
+    );
     assert.equal((await client.next())?.status, 200);
     const second = await client.next();
     assert.ok(second === null || second.status >= 400, String(second?.status));
@@ -98,7 +101,13 @@ export function bodyTests(agent: () => AgentProcess): void {
 
   test("bodies: a GET with a body is a GET, and the body is not the next request", async () => {
     const client = connection();
-    client.write(requestBytes("GET", "/v1/status/leader", "PUT /v1/kv/input/smuggled HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"));
+    client.write(
+      requestBytes(
+        "GET",
+        "/v1/status/leader",
+        "PUT /v1/kv/input/smuggled HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx",
+      ),
+    );
     assert.equal((await client.next())?.status, 200);
     client.write(requestBytes("GET", "/v1/kv/input/smuggled"));
     assert.equal((await client.next())?.status, 404);

@@ -12,7 +12,8 @@ const BUSY = /^Your IP is issuing too many concurrent connections, please rate l
 /** Declares the tests; `agent` is asked for when they run. */
 export function connectionTests(agent: () => AgentProcess, runtime: RuntimeName): void {
   const blocked = async (): Promise<number> => (await runtimeStats(agent())).blocked_queries;
-  const indexOf = async (key: string): Promise<string> => (await agent().send("GET", `/v1/kv/${key}`)).headers.get("x-consul-index") as string;
+  const indexOf = async (key: string): Promise<string> =>
+    (await agent().send("GET", `/v1/kv/${key}`)).headers.get("x-consul-index") as string;
 
   test("connections: a client that goes away during a blocking query leaves nothing behind", async () => {
     const client = new RawConnection(agent().ports.http);
@@ -29,7 +30,8 @@ export function connectionTests(agent: () => AgentProcess, runtime: RuntimeName)
     for (let round = 0; round < 8; round++) {
       const clients = Array.from({ length: perRound }, () => new RawConnection(agent().ports.http));
       for (const [at, client] of clients.entries()) {
-        const path = at % 2 === 0 ? `/v1/kv/input/aborted?index=${index}` : `/v1/health/service/aborted-${at}?index=${index}`;
+        const path =
+          at % 2 === 0 ? `/v1/kv/input/aborted?index=${index}` : `/v1/health/service/aborted-${at}?index=${index}`;
         client.write(requestBytes("GET", `${path}&wait=60s`));
       }
       await eventually("all are blocked", async () => (await blocked()) === perRound);
@@ -56,7 +58,10 @@ export function connectionTests(agent: () => AgentProcess, runtime: RuntimeName)
     for (const client of refused) client.close();
     const [leaving, ...staying] = clients.filter((client) => !refused.includes(client));
     leaving?.close();
-    await eventually("one more gets in", async () => (await agent().send("PUT", "/v1/kv/input/many", "now")).status === 200);
+    await eventually(
+      "one more gets in",
+      async () => (await agent().send("PUT", "/v1/kv/input/many", "now")).status === 200,
+    );
     for (const client of staying) {
       assert.equal((await client.next())?.body.toString(), "now");
       client.close();
@@ -65,19 +70,27 @@ export function connectionTests(agent: () => AgentProcess, runtime: RuntimeName)
   });
 
   // Deno's own server can do neither: it serves the loopback interface only.
-  test("connections: an address that others can reach has its limits on Deno, too", { skip: runtime === "deno" ? false : "only Deno has two listeners" }, async () => {
-    const open = await startAgent({ runtime, args: ["-client=0.0.0.0"], config: { http_config: { read_header_timeout: "1s" }, limits: { http_max_conns_per_client: 50 } } });
-    try {
-      const clients = Array.from({ length: 80 }, () => new RawConnection(open.ports.http));
-      await eventually("thirty are refused", () => clients.filter(({ pending }) => !pending).length >= 30);
-      const idle = clients.filter(({ pending }) => pending);
-      assert.ok(idle.length >= 40 && idle.length <= 50, `${idle.length} are let in`);
-      for (const client of clients) if (!client.pending) assert.equal((await client.next())?.status, 429);
-      // None of them sends a request: the agent closes them.
-      for (const client of idle) assert.equal(await client.ended(5000), true);
-      assert.equal((await open.send("GET", "/v1/status/leader")).status, 200);
-    } finally {
-      await open.stop();
-    }
-  });
+  test(
+    "connections: an address that others can reach has its limits on Deno, too",
+    { skip: runtime === "deno" ? false : "only Deno has two listeners" },
+    async () => {
+      const open = await startAgent({
+        runtime,
+        args: ["-client=0.0.0.0"],
+        config: { http_config: { read_header_timeout: "1s" }, limits: { http_max_conns_per_client: 50 } },
+      });
+      try {
+        const clients = Array.from({ length: 80 }, () => new RawConnection(open.ports.http));
+        await eventually("thirty are refused", () => clients.filter(({ pending }) => !pending).length >= 30);
+        const idle = clients.filter(({ pending }) => pending);
+        assert.ok(idle.length >= 40 && idle.length <= 50, `${idle.length} are let in`);
+        for (const client of clients) if (!client.pending) assert.equal((await client.next())?.status, 429);
+        // None of them sends a request: the agent closes them.
+        for (const client of idle) assert.equal(await client.ended(5000), true);
+        assert.equal((await open.send("GET", "/v1/status/leader")).status, 200);
+      } finally {
+        await open.stop();
+      }
+    },
+  );
 }

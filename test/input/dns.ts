@@ -7,9 +7,21 @@ import { decode, encode } from "dns-packet";
 import { Random } from "../../src/util/random.ts";
 import type { AgentProcess } from "../support/process.ts";
 
-const QUESTION = encode({ type: "query", id: 77, flags: 0x100, questions: [{ type: "A", name: "consul.service.consul", class: "IN" }] });
+const QUESTION = encode({
+  type: "query",
+  id: 77,
+  flags: 0x100,
+  questions: [{ type: "A", name: "consul.service.consul", class: "IN" }],
+});
 const ID = [0x12, 0x34];
-const header = (flags: number, questions: number, more: readonly number[] = [0, 0, 0, 0, 0, 0]): number[] => [...ID, flags >> 8, flags & 255, questions >> 8, questions & 255, ...more];
+const header = (flags: number, questions: number, more: readonly number[] = [0, 0, 0, 0, 0, 0]): number[] => [
+  ...ID,
+  flags >> 8,
+  flags & 255,
+  questions >> 8,
+  questions & 255,
+  ...more,
+];
 const A_IN = [0, 1, 0, 1];
 const label = (text: string): number[] => [text.length, ...Buffer.from(text)];
 
@@ -29,18 +41,57 @@ const PACKETS: readonly (readonly [what: string, bytes: readonly number[]])[] = 
   ["half a pointer", [...header(0x100, 1), 0xc0]],
   ["a label of a type that nobody has", [...header(0x100, 1), 0x40, 97, 0, ...A_IN]],
   ["a label past the end", [...header(0x100, 1), 63, 97, 98]],
-  ["a name of 300 bytes", [...header(0x100, 1), ...Array.from({ length: 5 }, () => label("x".repeat(60))).flat(), 0, ...A_IN]],
+  [
+    "a name of 300 bytes",
+    [...header(0x100, 1), ...Array.from({ length: 5 }, () => label("x".repeat(60))).flat(), 0, ...A_IN],
+  ],
   ["a name of 128 labels", [...header(0x100, 1), ...Array.from({ length: 128 }, () => [1, 97]).flat(), 0, ...A_IN]],
   ["a name without its type", [...header(0x100, 1), ...label("a"), 0]],
-  ["NULs and blanks in a name", [...header(0x100, 1), 3, 0, 32, 46, ...label("service"), ...label("consul"), 0, ...A_IN]],
+  [
+    "NULs and blanks in a name",
+    [...header(0x100, 1), 3, 0, 32, 46, ...label("service"), ...label("consul"), 0, ...A_IN],
+  ],
   ["a response", [...header(0x8180, 1), ...label("a"), 0, ...A_IN]],
   ["an update", [...header(0x2900, 1), ...label("consul"), 0, 0, 6, 0, 1]],
   ["a notification", [...header(0x2100, 1), ...label("consul"), 0, 0, 6, 0, 1]],
   ["a zone transfer", [...header(0x100, 1), ...label("consul"), 0, 0, 252, 0, 1]],
   ["another class", [...header(0x100, 1), ...label("consul"), 0, 0, 1, 0, 3]],
   ["answers that are not there", [...header(0x100, 1, [255, 255, 255, 255, 255, 255]), ...label("a"), 0, ...A_IN]],
-  ["two OPT records", [...header(0x100, 1, [0, 0, 0, 0, 0, 2]), ...label("a"), 0, ...A_IN, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0]],
-  ["an OPT record that promises data", [...header(0x100, 1, [0, 0, 0, 0, 0, 1]), ...label("a"), 0, ...A_IN, 0, 0, 41, 16, 0, 0, 0, 0, 0, 255, 255]],
+  [
+    "two OPT records",
+    [
+      ...header(0x100, 1, [0, 0, 0, 0, 0, 2]),
+      ...label("a"),
+      0,
+      ...A_IN,
+      0,
+      0,
+      41,
+      16,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      41,
+      16,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+    ],
+  ],
+  [
+    "an OPT record that promises data",
+    [...header(0x100, 1, [0, 0, 0, 0, 0, 1]), ...label("a"), 0, ...A_IN, 0, 0, 41, 16, 0, 0, 0, 0, 0, 255, 255],
+  ],
 ];
 
 /** Declares the tests; `agent` is asked for when they run. */
@@ -62,7 +113,8 @@ export function dnsTests(agent: () => AgentProcess): void {
       assert.equal(answers.has(-1), false);
       for (const [at, [what, bytes]] of PACKETS.entries()) {
         const answer = answers.get(FIRST_ID + at);
-        if (what === "a response") assert.equal(answer, undefined, "a response is never answered: two servers would go on for ever");
+        if (what === "a response")
+          assert.equal(answer, undefined, "a response is never answered: two servers would go on for ever");
         if (answer !== undefined) assertAnswer(answer, withId(bytes, at), what);
       }
       // Some of them are questions, if odd ones.
@@ -82,7 +134,10 @@ export function dnsTests(agent: () => AgentProcess): void {
     try {
       const random = new Random(11);
       for (let i = 0; i < 1000; i++) {
-        const packet = random.below(2) === 0 ? Uint8Array.from({ length: random.below(200) }, () => random.below(256)) : mutated(random);
+        const packet =
+          random.below(2) === 0
+            ? Uint8Array.from({ length: random.below(200) }, () => random.below(256))
+            : mutated(random);
         socket.send(packet, agent().ports.dns, "127.0.0.1");
         if (i % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
@@ -96,7 +151,8 @@ export function dnsTests(agent: () => AgentProcess): void {
   });
 
   test("dns: broken messages over TCP end their connection at most, and others are answered", async () => {
-    const framed = (bytes: readonly number[] | Uint8Array): Buffer => Buffer.from([bytes.length >> 8, bytes.length & 255, ...bytes]);
+    const framed = (bytes: readonly number[] | Uint8Array): Buffer =>
+      Buffer.from([bytes.length >> 8, bytes.length & 255, ...bytes]);
     for (const [what, bytes] of PACKETS) {
       // The good question on the same connection is answered, or the connection is closed.
       const got = await tcp(agent().ports.dns, Buffer.concat([framed(bytes), framed(QUESTION)]));
@@ -119,7 +175,12 @@ export function dnsTests(agent: () => AgentProcess): void {
     const message = Buffer.from([0, QUESTION.length, ...QUESTION]);
     const socket = connect(agent().ports.dns, "127.0.0.1");
     socket.setNoDelay(true);
-    const answered = new Promise<void>((resolve, reject) => socket.once("data", () => resolve()).once("error", reject).once("close", () => reject(new Error("closed"))));
+    const answered = new Promise<void>((resolve, reject) =>
+      socket
+        .once("data", () => resolve())
+        .once("error", reject)
+        .once("close", () => reject(new Error("closed"))),
+    );
     for (const byte of message) {
       socket.write(Uint8Array.of(byte));
       await new Promise((resolve) => setImmediate(resolve));

@@ -10,8 +10,14 @@ const SMUGGLED = "PUT /v1/kv/input/smuggled HTTP/1.1\r\nHost: h\r\nContent-Lengt
 const CHUNKED = "1\r\na\r\n0\r\n\r\n";
 
 const REFUSED: readonly (readonly [what: string, bytes: string])[] = [
-  ["Content-Length and Transfer-Encoding", `${HEAD}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`],
-  ["Transfer-Encoding and Content-Length", `${HEAD}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n${SMUGGLED}`],
+  [
+    "Content-Length and Transfer-Encoding",
+    `${HEAD}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+  ],
+  [
+    "Transfer-Encoding and Content-Length",
+    `${HEAD}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+  ],
   ["two lengths", `${HEAD}Content-Length: 0\r\nContent-Length: ${SMUGGLED.length}\r\n\r\n${SMUGGLED}`],
   ["two lengths in one header", `${HEAD}Content-Length: 0, ${SMUGGLED.length}\r\n\r\n${SMUGGLED}`],
   ["a length with a sign", `${HEAD}Content-Length: +1\r\n\r\na`],
@@ -23,7 +29,10 @@ const REFUSED: readonly (readonly [what: string, bytes: string])[] = [
   ["an encoding that nearly is", `${HEAD}Transfer-Encoding: xchunked\r\n\r\n${SMUGGLED}`],
   ["an encoding after chunked", `${HEAD}Transfer-Encoding: chunked, gzip\r\n\r\n${CHUNKED}${SMUGGLED}`],
   ["a vertical tab before chunked", `${HEAD}Transfer-Encoding: \x0bchunked\r\n\r\n${CHUNKED}${SMUGGLED}`],
-  ["a chunk's length past 2^64", `${HEAD}Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\na\r\n0\r\n\r\n${SMUGGLED}`],
+  [
+    "a chunk's length past 2^64",
+    `${HEAD}Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\na\r\n0\r\n\r\n${SMUGGLED}`,
+  ],
   ["a negative chunk", `${HEAD}Transfer-Encoding: chunked\r\n\r\n-1\r\na\r\n0\r\n\r\n${SMUGGLED}`],
   ["a chunk's length that is no number", `${HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n${SMUGGLED}`],
   ["a chunk longer than its length", `${HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\naX0\r\n\r\n${SMUGGLED}`],
@@ -42,7 +51,8 @@ const REFUSED: readonly (readonly [what: string, bytes: string])[] = [
 
 /** Declares the tests; `agent` is asked for when they run. */
 export function framingTests(agent: () => AgentProcess, runtime: RuntimeName): void {
-  const absent = async (key: string): Promise<boolean> => (await agent().send("GET", `/v1/kv/input/${key}`)).status === 404;
+  const absent = async (key: string): Promise<boolean> =>
+    (await agent().send("GET", `/v1/kv/input/${key}`)).status === 404;
 
   test("framing: what can be read in two ways is refused, closes the connection and does nothing", async () => {
     const wrong: string[] = [];
@@ -74,7 +84,10 @@ export function framingTests(agent: () => AgentProcess, runtime: RuntimeName): v
       ["a tab before chunked", `${HEAD}Transfer-Encoding:\tchunked\r\n\r\n${CHUNKED}`],
       ["a chunk with an extension", `${HEAD}Transfer-Encoding: chunked\r\n\r\n1;a=b\r\na\r\n0\r\n\r\n`],
       ["a trailer", `${HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: y\r\n\r\n`],
-      ["an upgrade that nobody takes", "GET /v1/status/leader HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"],
+      [
+        "an upgrade that nobody takes",
+        "GET /v1/status/leader HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+      ],
     ] as const)
       assert.equal((await exchange(agent().ports.http, bytes))?.status, 200, what);
   });
@@ -82,7 +95,9 @@ export function framingTests(agent: () => AgentProcess, runtime: RuntimeName): v
   test("framing: pipelined requests are answered in order, each after what was asked before it", async () => {
     const client = new RawConnection(agent().ports.http);
     let bytes = "";
-    for (let i = 0; i < 100; i++) bytes += requestBytes("PUT", "/v1/kv/input/pipelined", String(i)) + requestBytes("GET", "/v1/kv/input/pipelined?raw");
+    for (let i = 0; i < 100; i++)
+      bytes +=
+        requestBytes("PUT", "/v1/kv/input/pipelined", String(i)) + requestBytes("GET", "/v1/kv/input/pipelined?raw");
     client.write(bytes);
     for (let i = 0; i < 100; i++) {
       assert.match((await client.next())?.body.toString() ?? "", /^true/, String(i));
@@ -94,7 +109,11 @@ export function framingTests(agent: () => AgentProcess, runtime: RuntimeName): v
   test("framing: what is pipelined behind a held request waits for it, or ends the connection", async () => {
     const index = (await agent().send("GET", "/v1/kv/input/held")).headers.get("x-consul-index");
     const client = new RawConnection(agent().ports.http);
-    client.write(requestBytes("GET", `/v1/kv/input/held?raw&index=${index}&wait=10s`) + requestBytes("PUT", "/v1/kv/input/behind", "x") + requestBytes("GET", "/v1/kv/input/behind?raw"));
+    client.write(
+      requestBytes("GET", `/v1/kv/input/held?raw&index=${index}&wait=10s`) +
+        requestBytes("PUT", "/v1/kv/input/behind", "x") +
+        requestBytes("GET", "/v1/kv/input/behind?raw"),
+    );
     assert.equal(await client.next(200), null);
     // Bun's server takes nothing behind a request that it has not answered.
     if (runtime === "bun") assert.equal(await client.ended(), true);
@@ -109,14 +128,18 @@ export function framingTests(agent: () => AgentProcess, runtime: RuntimeName): v
   });
 
   test("framing: a header of 2 MiB is refused, one of 50 KiB is taken", async () => {
-    const withHeader = (bytes: number): string => requestBytes("GET", "/v1/status/leader", "", [`X-Long: ${"x".repeat(bytes)}`]);
+    const withHeader = (bytes: number): string =>
+      requestBytes("GET", "/v1/status/leader", "", [`X-Long: ${"x".repeat(bytes)}`]);
     const refused = await exchange(agent().ports.http, withHeader(2 * 1024 * 1024));
     // Deno has one status for all that its parser does not take.
     assert.equal(refused?.status, runtime === "deno" ? 400 : 431);
     assert.equal((await exchange(agent().ports.http, withHeader(50 * 1024)))?.status, 200);
     // Deno's own limit is lower than Consul's megabyte, and cannot be changed.
     if (runtime !== "deno") assert.equal((await exchange(agent().ports.http, withHeader(900 * 1024)))?.status, 200);
-    const long = await exchange(agent().ports.http, requestBytes("GET", `/v1/catalog/nodes?filter=${"x".repeat(50 * 1024)}`));
+    const long = await exchange(
+      agent().ports.http,
+      requestBytes("GET", `/v1/catalog/nodes?filter=${"x".repeat(50 * 1024)}`),
+    );
     assert.ok(long !== null && long.status >= 400 && long.status < 501);
   });
 

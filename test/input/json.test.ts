@@ -23,7 +23,11 @@ const JSON_ROUTES: readonly (readonly [method: string, path: string])[] = [
   ["PUT", "/v1/operator/autopilot/configuration"],
 ];
 /** They end the agent, or wait for what no test agent has. */
-const LEFT_OUT: ReadonlySet<string> = new Set(["/v1/agent/leave", "/v1/agent/reload", "/v1/operator/raft/transfer-leader"]);
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  "/v1/agent/leave",
+  "/v1/agent/reload",
+  "/v1/operator/raft/transfer-leader",
+]);
 
 const MALFORMED: readonly (readonly [what: string, body: string])[] = [
   ["an open brace", "{"],
@@ -59,13 +63,19 @@ after(() => agent.stop());
 
 for (const [method, path] of JSON_ROUTES) {
   test(`${method} ${path}: a body that is no JSON is 400, and the answer says what is wrong`, async () => {
-    for (const [what, body] of [...MALFORMED, ...WRONG]) assertRefused(await agent.fetch(method, path, body), 400, what);
+    for (const [what, body] of [...MALFORMED, ...WRONG])
+      assertRefused(await agent.fetch(method, path, body), 400, what);
     await assertSound(agent);
   });
 }
 
 test("a body cut short says so, in the words of Consul's decoder", async () => {
-  assertRefused(await agent.fetch("PUT", "/v1/catalog/register", "{"), 400, "{", /^Request decode failed: unexpected EOF$/);
+  assertRefused(
+    await agent.fetch("PUT", "/v1/catalog/register", "{"),
+    400,
+    "{",
+    /^Request decode failed: unexpected EOF$/,
+  );
   assertRefused(await agent.fetch("PUT", "/v1/catalog/register", ""), 400, "nothing", /^Request decode failed: EOF$/);
   assertRefused(await agent.fetch("PUT", "/v1/txn", "["), 400, "[", /^Failed to parse body: /);
 });
@@ -82,7 +92,12 @@ test("fields of the wrong type are 400, and the answer names the field", async (
     ["PUT", "/v1/catalog/register", '{"Node": ["a"]}', /Node/],
     ["PUT", "/v1/catalog/register", '{"Node": "a", "Address": "b", "Service": 7}', /Service/],
     ["PUT", "/v1/catalog/register", '{"Node": "a", "Address": "b", "Service": {"Service": "c", "Port": 1.5}}', /Port/],
-    ["PUT", "/v1/catalog/register", '{"Node": "a", "Address": "b", "Service": {"Service": "c", "Port": 1e100}}', /Port/],
+    [
+      "PUT",
+      "/v1/catalog/register",
+      '{"Node": "a", "Address": "b", "Service": {"Service": "c", "Port": 1e100}}',
+      /Port/,
+    ],
     ["PUT", "/v1/catalog/deregister", '{"Node": {}}', /Node/],
     ["PUT", "/v1/session/create", '{"TTL": {}}', /TTL/],
     ["PUT", "/v1/session/create", '{"LockDelay": "soon"}', /duration/],
@@ -97,7 +112,8 @@ test("fields of the wrong type are 400, and the answer names the field", async (
     ["PUT", "/v1/coordinate/update", '{"Node": "n1", "Coord": {"Vec": "long"}}', /Vec/],
     ["POST", "/v1/query", '{"Name": "q", "Service": {"Service": 1}}', /Service/],
   ];
-  for (const [method, path, body, field] of rows) assertRefused(await agent.fetch(method, path, body), 400, `${path} ${body}`, field);
+  for (const [method, path, body, field] of rows)
+    assertRefused(await agent.fetch(method, path, body), 400, `${path} ${body}`, field);
   await assertSound(agent);
 });
 
@@ -108,12 +124,22 @@ test("a value in a transaction that is no base64 is 400, and the answer says whe
   }
   assert.equal((await agent.fetch("GET", "/v1/kv/input/base64")).status, 404);
   // Line breaks are let through, as Go lets them through.
-  assert.equal((await agent.fetch("PUT", "/v1/txn", [{ KV: { Verb: "set", Key: "input/base64", Value: "YW\r\nJj" } }])).status, 200);
+  assert.equal(
+    (await agent.fetch("PUT", "/v1/txn", [{ KV: { Verb: "set", Key: "input/base64", Value: "YW\r\nJj" } }])).status,
+    200,
+  );
   assert.equal((await agent.fetch("GET", "/v1/kv/input/base64?raw")).text, "abc");
 });
 
 test("every route that is written to takes any body without a bug", async () => {
-  const bodies = [...MALFORMED, ...WRONG, ["null", "null"], ["an empty object", "{}"], ["an empty list", "[]"], ["a list of nulls", "[null, null]"]] as const;
+  const bodies = [
+    ...MALFORMED,
+    ...WRONG,
+    ["null", "null"],
+    ["an empty object", "{}"],
+    ["an empty list", "[]"],
+    ["a list of nulls", "[null, null]"],
+  ] as const;
   for (const { method, path } of routes) {
     if ((method !== "PUT" && method !== "POST" && method !== "DELETE") || LEFT_OUT.has(path)) continue;
     const target = path.endsWith("/*") ? `${path.slice(0, -1)}input` : path;
@@ -123,7 +149,14 @@ test("every route that is written to takes any body without a bug", async () => 
     }
   }
   for (const [method, path] of JSON_ROUTES)
-    assert.ok(routes.some((row) => row.method === method && (row.path === path || (row.path.endsWith("/*") && path.startsWith(row.path.slice(0, -1))))), `${method} ${path} is a route`);
+    assert.ok(
+      routes.some(
+        (row) =>
+          row.method === method &&
+          (row.path === path || (row.path.endsWith("/*") && path.startsWith(row.path.slice(0, -1)))),
+      ),
+      `${method} ${path} is a route`,
+    );
   await assertSound(agent);
 });
 

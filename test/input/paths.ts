@@ -62,7 +62,8 @@ const TARGETS: readonly (readonly [target: string, result: string | number])[] =
 
 /** Declares the tests; `agent` is asked for when they run. */
 export function pathTests(agent: () => AgentProcess): void {
-  const put = async (target: string, headers: string[] = []): Promise<RawAnswer | null> => exchange(agent().ports.http, requestBytes("PUT", target, "x", headers));
+  const put = async (target: string, headers: string[] = []): Promise<RawAnswer | null> =>
+    exchange(agent().ports.http, requestBytes("PUT", target, "x", headers));
   const keys = async (): Promise<string[]> => (await agent().send("GET", "/v1/kv/?keys")).json();
 
   test("paths: each form of a path means one key, or is refused and writes nothing", async () => {
@@ -73,7 +74,10 @@ export function pathTests(agent: () => AgentProcess): void {
       const written = await keys();
       const got = answer === null ? "no answer" : typeof result === "number" ? answer.status : written.join();
       const fine = got === result && (typeof result === "string" || written.length === 0);
-      if (!fine) wrong.push(`${target.slice(0, 80)} is ${answer?.status} ${answer?.body.toString().slice(0, 100)}, writes [${written.join().slice(0, 80)}], and should give ${String(result).slice(0, 80)}`);
+      if (!fine)
+        wrong.push(
+          `${target.slice(0, 80)} is ${answer?.status} ${answer?.body.toString().slice(0, 100)}, writes [${written.join().slice(0, 80)}], and should give ${String(result).slice(0, 80)}`,
+        );
     }
     assert.deepEqual(wrong, []);
   });
@@ -94,10 +98,26 @@ export function pathTests(agent: () => AgentProcess): void {
 
   test("paths: a Host header cannot change the path", async () => {
     await agent().send("DELETE", "/v1/kv/?recurse");
-    for (const host of ["a/v1/kv/paths/from-host", "a/v1/kv/paths/from-host?", "a/v1/kv/paths/from-host#", "a?b", "a#b", "a b", "[::1", "a:99999", "u:p@h"]) {
-      const answer = await exchange(agent().ports.http, `PUT /x//y/v1/kv/paths/from-target HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1\r\n\r\nx`);
+    for (const host of [
+      "a/v1/kv/paths/from-host",
+      "a/v1/kv/paths/from-host?",
+      "a/v1/kv/paths/from-host#",
+      "a?b",
+      "a#b",
+      "a b",
+      "[::1",
+      "a:99999",
+      "u:p@h",
+    ]) {
+      const answer = await exchange(
+        agent().ports.http,
+        `PUT /x//y/v1/kv/paths/from-target HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1\r\n\r\nx`,
+      );
       assert.ok(answer !== null && [301, 400, 404].includes(answer.status), `${host}: ${answer?.status}`);
-      const plain = await exchange(agent().ports.http, `PUT /v1/kv/paths/right HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1\r\n\r\nx`);
+      const plain = await exchange(
+        agent().ports.http,
+        `PUT /v1/kv/paths/right HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1\r\n\r\nx`,
+      );
       assert.ok(plain !== null && [200, 400].includes(plain.status), `${host}: ${plain?.status}`);
     }
     for (const key of await keys()) assert.equal(key, "paths/right");

@@ -67,14 +67,46 @@ for (const [method, target, status, words] of REFUSED)
   });
 
 test("what Consul ignores is ignored: unknown parameters, empty values, a node that is nobody", async () => {
-  for (const query of ["unknown=1", "", "&&&", "=", "=x", "a=b=c", "index=", "wait=", "dc=", "near=", "%zz=1", "x=%zz", "%00=1", "index=0", "wait=-5s", "wait=9999h", "stale=no", "raw=&raw"])
+  for (const query of [
+    "unknown=1",
+    "",
+    "&&&",
+    "=",
+    "=x",
+    "a=b=c",
+    "index=",
+    "wait=",
+    "dc=",
+    "near=",
+    "%zz=1",
+    "x=%zz",
+    "%00=1",
+    "index=0",
+    "wait=-5s",
+    "wait=9999h",
+    "stale=no",
+    "raw=&raw",
+  ])
     assert.equal((await agent.fetch("GET", `/v1/kv/input/here?${query}`)).status, 200, query);
-  for (const query of ["near=nobody", "node-meta=", "node-meta=:", "node-meta=a", "tag=", "filter=", "passing=", "passing=0", "passing=false"])
+  for (const query of [
+    "near=nobody",
+    "node-meta=",
+    "node-meta=:",
+    "node-meta=a",
+    "tag=",
+    "filter=",
+    "passing=",
+    "passing=0",
+    "passing=false",
+  ])
     assert.equal((await agent.fetch("GET", `/v1/health/service/consul?${query}`)).status, 200, query);
 });
 
 test("the largest 64-bit number is taken, with as many zeros before it as anybody likes", async () => {
-  assert.equal((await agent.fetch("PUT", `/v1/kv/input/zeros?flags=${"0".repeat(500)}18446744073709551615`, "x")).text.trim(), "true");
+  assert.equal(
+    (await agent.fetch("PUT", `/v1/kv/input/zeros?flags=${"0".repeat(500)}18446744073709551615`, "x")).text.trim(),
+    "true",
+  );
   assert.match((await agent.fetch("GET", "/v1/kv/input/zeros")).text, /"Flags": ?18446744073709551615,/);
 });
 
@@ -91,15 +123,42 @@ test("an index past every index waits, however large it is", async () => {
 });
 
 test("no parameter of any route takes a value that is a bug", async () => {
-  const values = ["", "0", "-1", "1e999", "18446744073709551616", "true", "perhaps", "__proto__", "constructor", "'\"<>", "(", "%00", "%ff", "a".repeat(10_000), "..%2f..", "%F0%9F%92%A9", "[", "{}", "null"];
-  const leftOut = new Set(["/v1/agent/leave", "/v1/agent/reload", "/v1/agent/monitor", "/v1/agent/metrics/stream", "/v1/operator/raft/transfer-leader", "/v1/snapshot"]);
+  const values = [
+    "",
+    "0",
+    "-1",
+    "1e999",
+    "18446744073709551616",
+    "true",
+    "perhaps",
+    "__proto__",
+    "constructor",
+    "'\"<>",
+    "(",
+    "%00",
+    "%ff",
+    "a".repeat(10_000),
+    "..%2f..",
+    "%F0%9F%92%A9",
+    "[",
+    "{}",
+    "null",
+  ];
+  const leftOut = new Set([
+    "/v1/agent/leave",
+    "/v1/agent/reload",
+    "/v1/agent/monitor",
+    "/v1/agent/metrics/stream",
+    "/v1/operator/raft/transfer-leader",
+    "/v1/snapshot",
+  ]);
   for (const { method, path, params } of routes) {
     if (leftOut.has(path)) continue;
     const target = path.endsWith("/*") ? `${path.slice(0, -1)}input` : path;
     for (const param of [...params, "dc", "pretty", "token"])
       for (const value of values) {
         // A blocking query with an index of the future would wait for it.
-        if (param === "index" && /^1/.test(value)) continue;
+        if (param === "index" && value.startsWith("1")) continue;
         const reply = await agent.fetch(method, `${target}?${param}=${value}`, method === "GET" ? undefined : "{}");
         assert.doesNotMatch(reply.text, /internal error/i, `${method} ${target}?${param}=${value.slice(0, 30)}`);
       }
@@ -109,8 +168,19 @@ test("no parameter of any route takes a value that is a bug", async () => {
 
 test("a filter of ten thousand brackets, and patterns that make other engines wait for ever, answer at once", async () => {
   const from = performance.now();
-  const filters = ["(".repeat(10_000), `${"not ".repeat(20_000)}true`, `${"(".repeat(5000)}ServiceName == "a"${")".repeat(5000)}`, 'ServiceName matches "^(a+)+$"', 'ServiceName matches "(a*)*b"', 'ServiceName matches "(x+x+)+y"'];
-  await agent.fetch("PUT", "/v1/catalog/register", { Node: "slow", Address: "10.0.0.1", Service: { Service: `${"a".repeat(40)}!` } });
+  const filters = [
+    "(".repeat(10_000),
+    `${"not ".repeat(20_000)}true`,
+    `${"(".repeat(5000)}ServiceName == "a"${")".repeat(5000)}`,
+    'ServiceName matches "^(a+)+$"',
+    'ServiceName matches "(a*)*b"',
+    'ServiceName matches "(x+x+)+y"',
+  ];
+  await agent.fetch("PUT", "/v1/catalog/register", {
+    Node: "slow",
+    Address: "10.0.0.1",
+    Service: { Service: `${"a".repeat(40)}!` },
+  });
   for (const filter of filters) {
     const reply = await agent.fetch("GET", `/v1/catalog/services?filter=${encodeURIComponent(filter)}`);
     assert.doesNotMatch(reply.text, /internal error/i, filter.slice(0, 40));

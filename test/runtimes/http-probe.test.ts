@@ -58,7 +58,8 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
     const hops = /^\/hops\/(\d+)$/.exec(url)?.[1];
     if (url === "/silent") return;
     if (code !== undefined) response.writeHead(Number(code), { location: to }).end("moved");
-    else if (hops !== undefined && hops !== "0") response.writeHead(302, { location: `/hops/${Number(hops) - 1}` }).end();
+    else if (hops !== undefined && hops !== "0")
+      response.writeHead(302, { location: `/hops/${Number(hops) - 1}` }).end();
     else if (url.startsWith("/elsewhere/"))
       response.writeHead(302, { location: `http://localhost:${url.slice("/elsewhere/".length)}/` }).end();
     else if (url === "/endless") {
@@ -91,7 +92,10 @@ const asked = (path: string, more: Partial<HttpProbeRequest> = {}): HttpProbeReq
 });
 
 /** The whole answer. */
-async function ask(path: string, more: Partial<HttpProbeRequest> = {}): Promise<{ status: number; reason: string; said: Said }> {
+async function ask(
+  path: string,
+  more: Partial<HttpProbeRequest> = {},
+): Promise<{ status: number; reason: string; said: Said }> {
   const { status, reason, body } = await httpProbe.request(asked(path, more));
   const text = body === null ? "" : await new Response(body).text();
   return { status, reason, said: text.startsWith("{") ? (JSON.parse(text) as Said) : ({ body: text } as Said) };
@@ -138,7 +142,8 @@ test("redirects are followed, some as GET without the body", async () => {
     const given = method === "HEAD" ? "" : "b";
     const { status, said } = await ask(`/redirect/${code}/there`, { method, body: given });
     assert.equal(status, 200, `${code} ${method}`);
-    if (method !== "HEAD") assert.deepEqual([said.method, said.url, said.body], [then, "/there", body], `${code} ${method}`);
+    if (method !== "HEAD")
+      assert.deepEqual([said.method, said.url, said.body], [then, "/there", body], `${code} ${method}`);
   }
 });
 
@@ -211,7 +216,9 @@ test("a certificate that nobody vouches for is refused, unless the check skips v
 test("the name for TLS is the one that the check gives, else the URL's, whatever Host says", async () => {
   const names: (string | false | null)[] = [];
   const server = createTlsServer(certificate(), serve);
-  server.on("secureConnection", (socket) => names.push((socket as { servername?: string | false | null }).servername ?? null));
+  server.on("secureConnection", (socket) =>
+    names.push((socket as { servername?: string | false | null }).servername ?? null),
+  );
   const port = await listening(server);
   const headers: [string, string][] = [["Host", "other.test"]];
   const skip = { tlsSkipVerify: true, headers };

@@ -53,11 +53,17 @@ test("a TCP check connects, or says as Go does why it cannot", async () => {
   const refused = fails("unreachable", /^dial tcp 127\.0\.0\.1:1: connect: connection refused$/);
   await assert.rejects(platform.tcp.connect("127.0.0.1", 1, LONG_MS), refused);
   await assert.rejects(platform.tcp.connect("::1", 1, LONG_MS), fails("unreachable", /^dial tcp \[::1\]:1: ./));
-  await assert.rejects(platform.tcp.connect("no-such-host.invalid", 1, LONG_MS), fails("unreachable", /^dial tcp no-such-host\.invalid:1: ./));
+  await assert.rejects(
+    platform.tcp.connect("no-such-host.invalid", 1, LONG_MS),
+    fails("unreachable", /^dial tcp no-such-host\.invalid:1: ./),
+  );
 });
 
 test("a call to an agent carries bytes both ways", async () => {
-  assert.equal(text(await platform.peers.call(`127.0.0.1:${port}`, "/raft", utf8("héllo"), LONG_MS)), "POST /raft héllo");
+  assert.equal(
+    text(await platform.peers.call(`127.0.0.1:${port}`, "/raft", utf8("héllo"), LONG_MS)),
+    "POST /raft héllo",
+  );
 });
 
 test("a call to an agent that is not there, does not answer, or is none ends with its code", async () => {

@@ -43,9 +43,14 @@ test("a program's exit code and its output, both streams, come back", async () =
 });
 
 test("the last bytes of a long output are kept, and all of them counted", async () => {
-  const { output, outputTotal } = await sh("i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done", { outputBytes: 20 });
+  const { output, outputTotal } = await sh("i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done", {
+    outputBytes: 20,
+  });
   assert.equal(text(output), "line 4998\nline 4999\n".slice(-20));
-  assert.equal(outputTotal, Array.from({ length: 5000 }, (_, i) => `line ${i}\n`.length).reduce((a, b) => a + b));
+  assert.equal(
+    outputTotal,
+    Array.from({ length: 5000 }, (_, i) => `line ${i}\n`.length).reduce((a, b) => a + b),
+  );
 });
 
 test("standard input and environment reach the program", async () => {
@@ -71,7 +76,9 @@ test("a child that holds the output open does not hold the run, and lives on", a
 
 test("at the timeout the program ends with what it started", async () => {
   const pidFile = join(folder, "child");
-  const { exitCode, timedOut, output } = await sh(`echo begun; sleep 30 & echo $! > ${pidFile}; wait`, { timeoutMs: 300 });
+  const { exitCode, timedOut, output } = await sh(`echo begun; sleep 30 & echo $! > ${pidFile}; wait`, {
+    timeoutMs: 300,
+  });
   assert.deepEqual([exitCode, timedOut, text(output)], [null, true, "begun\n"]);
   await until(() => !isRunning(pidFile));
 });

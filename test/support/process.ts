@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseJson } from "../../src/util/json.ts";
 import { childEnvironment, freePorts, type RuntimeName, runtimeCommand } from "../conformance/agent-process.ts";
 
-export { freePorts, type RuntimeName, RUNTIMES } from "../conformance/agent-process.ts";
+export { type RuntimeName, RUNTIMES } from "../conformance/agent-process.ts";
 
 export interface AgentOptions {
   /** Default `node`. */
@@ -95,9 +95,15 @@ export async function launchAgent(options: AgentOptions = {}): Promise<AgentProc
   mkdirSync(dir, { recursive: true });
   const words = [
     ...(dataDir === undefined ? ["-dev"] : ["-server", "-bootstrap-expect=1", `-data-dir=${dataDir}`]),
-    ...[`-node=${NODE_NAME}`, "-bind=127.0.0.1", "-client=127.0.0.1", "-grpc-port=-1"],
-    ...[`-http-port=${ports.http}`, `-dns-port=${ports.dns}`, `-server-port=${ports.server}`],
-    ...[`-serf-lan-port=${ports.serfLan}`, `-serf-wan-port=${ports.serfWan}`],
+    `-node=${NODE_NAME}`,
+    "-bind=127.0.0.1",
+    "-client=127.0.0.1",
+    "-grpc-port=-1",
+    `-http-port=${ports.http}`,
+    `-dns-port=${ports.dns}`,
+    `-server-port=${ports.server}`,
+    `-serf-lan-port=${ports.serfLan}`,
+    `-serf-wan-port=${ports.serfWan}`,
     ...args,
   ];
   if (config !== undefined) {
@@ -160,7 +166,8 @@ class RunningAgent implements AgentProcess {
     const deadline = performance.now() + READY_MS;
     while (!(await this.#isReady())) {
       const { exitCode, signalCode, pid } = this.#child;
-      if (exitCode !== null || signalCode !== null || pid === undefined) throw new Error(`the agent ended with ${exitCode ?? signalCode}:\n${this.#log}`);
+      if (exitCode !== null || signalCode !== null || pid === undefined)
+        throw new Error(`the agent ended with ${exitCode ?? signalCode}:\n${this.#log}`);
       if (performance.now() > deadline) throw new Error(`the agent did not become ready:\n${this.#log}`);
       await sleep(20);
     }
@@ -170,15 +177,27 @@ class RunningAgent implements AgentProcess {
     try {
       const signal = AbortSignal.timeout(2000);
       if ((await (await fetch(`${this.base}/v1/status/leader`, { signal })).json()) === "") return false;
-      const node = (await (await fetch(`${this.base}/v1/catalog/node/${NODE_NAME}`, { signal })).json()) as { Services?: object } | null;
+      const node = (await (await fetch(`${this.base}/v1/catalog/node/${NODE_NAME}`, { signal })).json()) as {
+        Services?: object;
+      } | null;
       return node?.Services !== undefined && "consul" in node.Services;
     } catch {
       return false;
     }
   }
 
-  async send(method: string, path: string, body?: BodyInit | object, headers: Record<string, string> = {}): Promise<Answer> {
-    const plain = body !== undefined && (body as object).constructor === Object ? JSON.stringify(body) : Array.isArray(body) ? JSON.stringify(body) : body;
+  async send(
+    method: string,
+    path: string,
+    body?: BodyInit | object,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const plain =
+      body !== undefined && (body as object).constructor === Object
+        ? JSON.stringify(body)
+        : Array.isArray(body)
+          ? JSON.stringify(body)
+          : body;
     const response = await fetch(this.base + path, {
       method,
       headers,
@@ -205,7 +224,11 @@ class RunningAgent implements AgentProcess {
 }
 
 /** Waits until `holds` gives something other than false, null and undefined, and gives it. @throws Error after `withinMs`. */
-export async function eventually<T>(what: string, holds: () => T | Promise<T>, withinMs = 20_000): Promise<NonNullable<Exclude<T, false>>> {
+export async function eventually<T>(
+  what: string,
+  holds: () => T | Promise<T>,
+  withinMs = 20_000,
+): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const value = await holds();

@@ -85,7 +85,10 @@ export class RawConnection {
     for (;;) {
       const end = this.#unread.indexOf("\r\n\r\n");
       if (end < 0) return;
-      const [first, ...headerLines] = this.#unread.subarray(0, end).toString("latin1").split("\r\n") as [string, ...string[]];
+      const [first, ...headerLines] = this.#unread.subarray(0, end).toString("latin1").split("\r\n") as [
+        string,
+        ...string[],
+      ];
       const header = (name: string): string | null => {
         const line = headerLines.find((text) => text.toLowerCase().startsWith(`${name.toLowerCase()}:`));
         return line === undefined ? null : line.slice(name.length + 1).trim();
@@ -98,13 +101,17 @@ export class RawConnection {
   }
 }
 
-function bodyAt(bytes: Buffer, from: number, header: (name: string) => string | null): { body: Buffer; end: number } | null {
+function bodyAt(
+  bytes: Buffer,
+  from: number,
+  header: (name: string) => string | null,
+): { body: Buffer; end: number } | null {
   if (header("transfer-encoding")?.toLowerCase() !== "chunked") {
     const end = from + Number(header("content-length") ?? 0);
     return bytes.length < end ? null : { body: bytes.subarray(from, end), end };
   }
   const parts: Buffer[] = [];
-  for (let at = from; ; ) {
+  for (let at = from; ;) {
     const line = bytes.indexOf("\r\n", at);
     if (line < 0) return null;
     const length = Number.parseInt(bytes.subarray(at, line).toString("latin1"), 16);
@@ -128,6 +135,7 @@ export async function exchange(port: number, bytes: string | Uint8Array, withinM
 /** The bytes of a plain request; the target stands in it as it is given. */
 export function requestBytes(method: string, target: string, body = "", headers: readonly string[] = []): string {
   const lines = [`${method} ${target} HTTP/1.1`, "Host: 127.0.0.1", ...headers];
-  if (body !== "" || method === "PUT" || method === "POST") lines.push(`Content-Length: ${Buffer.byteLength(body, "latin1")}`);
+  if (body !== "" || method === "PUT" || method === "POST")
+    lines.push(`Content-Length: ${Buffer.byteLength(body, "latin1")}`);
   return `${lines.join("\r\n")}\r\n\r\n${body}`;
 }

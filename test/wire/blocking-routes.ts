@@ -13,10 +13,13 @@ const TAILS = new Map([
   ["/v1/config/*", "service-defaults"],
 ]);
 
-/** Paths that read replicated state; names in them exist in no test. `/v1/event/list` is not among them: its index is no index of Raft's. */
+/** Where Consul's blocking queries are documented. The routes of its web page have a contract of their own. */
+const AREAS = /^\/v1\/(?:kv|catalog|health|session|coordinate|query|config)(?:\/|$)/;
+
+/** Paths that read replicated state; names in them exist in no test. */
 export const blockingPaths: readonly string[] = [
   ...routes
-    .filter(({ method, params, path }) => method === "GET" && params.includes("index") && path !== "/v1/event/list")
+    .filter(({ method, params, path }) => method === "GET" && params.includes("index") && AREAS.test(path))
     .map(({ path }) => (path.endsWith("/*") ? path.slice(0, -1) + (TAILS.get(path) ?? "absent") : path)),
   "/v1/kv/absent?recurse",
   "/v1/kv/absent?keys",

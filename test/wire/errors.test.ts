@@ -1,8 +1,8 @@
 // W6: errors are plain text with the phrases that clients look for.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
 import { startTestAgent, type TestAgent, type TestReply } from "../support/agent.ts";
+import { startLeaderlessAgent } from "./leaderless.ts";
 
 const NO_SUCH_ID = "00000000-0000-0000-0000-000000000000";
 const KIB_512 = 512 * 1024;
@@ -20,13 +20,20 @@ function assertText(reply: TestReply, status: number, phrase: RegExp): void {
 }
 
 test("W6: a session's TTL out of range: the body starts with Invalid Session TTL", async () => {
-  for (const TTL of ["1s", "9.98s", "25h"]) assertText(await agent.fetch("PUT", "/v1/session/create", { TTL }), 500, /^Invalid Session TTL/);
+  for (const TTL of ["1s", "9.98s", "25h"])
+    assertText(await agent.fetch("PUT", "/v1/session/create", { TTL }), 500, /^Invalid Session TTL/);
 });
 
 test("W6: a lock for a session that is gone says invalid session", async () => {
-  assertText(await agent.fetch("PUT", `/v1/kv/w6?acquire=${NO_SUCH_ID}`, "x"), 500, /^raft apply failed: invalid session "/);
+  assertText(
+    await agent.fetch("PUT", `/v1/kv/w6?acquire=${NO_SUCH_ID}`, "x"),
+    500,
+    /^raft apply failed: invalid session "/,
+  );
   // In a transaction it is what the operation's error starts with, in JSON and with 409.
-  const txn = await agent.fetch("PUT", "/v1/txn", [{ KV: { Verb: "lock", Key: "w6", Value: "eA==", Session: NO_SUCH_ID } }]);
+  const txn = await agent.fetch("PUT", "/v1/txn", [
+    { KV: { Verb: "lock", Key: "w6", Value: "eA==", Session: NO_SUCH_ID } },
+  ]);
   assert.equal(txn.status, 409);
   assert.match(txn.json().Errors[0].What, /^invalid session "/);
 });
@@ -48,7 +55,11 @@ test("W6: a value past its limit is 413 and too large", async () => {
   assertText(await agent.fetch("PUT", "/v1/kv/w6/large", value), 413, /too large/);
   assert.equal((await agent.fetch("PUT", "/v1/kv/w6/large", value.subarray(1))).text.trim(), "true");
   const Value = Buffer.from(value).toString("base64");
-  assertText(await agent.fetch("PUT", "/v1/txn", [{ KV: { Verb: "set", Key: "w6/large", Value } }]), 413, /Value for key "w6\/large" is too large|too large/);
+  assertText(
+    await agent.fetch("PUT", "/v1/txn", [{ KV: { Verb: "set", Key: "w6/large", Value } }]),
+    413,
+    /Value for key "w6\/large" is too large|too large/,
+  );
 });
 
 test("W6: a transaction of too many operations is 413 and too many", async () => {
@@ -58,9 +69,14 @@ test("W6: a transaction of too many operations is 413 and too many", async () =>
 });
 
 test("W6: without a leader, reads and writes are told No cluster leader", async () => {
-  const alone = await startTestAgent({ flags: ["-server", "-bootstrap-expect=3", "-data-dir=/nowhere"], log: new MemoryLogStore(), blobs: new MemoryBlobs() });
+  const alone = await startLeaderlessAgent();
   try {
-    for (const [method, path] of [["GET", "/v1/kv/a"], ["PUT", "/v1/kv/a"], ["GET", "/v1/health/service/a"], ["PUT", "/v1/session/create"]] as const) {
+    for (const [method, path] of [
+      ["GET", "/v1/kv/a"],
+      ["PUT", "/v1/kv/a"],
+      ["GET", "/v1/health/service/a"],
+      ["PUT", "/v1/session/create"],
+    ] as const) {
       const waiting = alone.send(method, path, method === "PUT" ? "{}" : undefined);
       await alone.advance(60_000);
       assertText(await waiting.reply, 500, /^No cluster leader$/);

@@ -9,9 +9,11 @@ before(async () => {
 });
 after(() => agent.stop());
 
-const put = async (path: string, value = "x"): Promise<string> => (await agent.fetch("PUT", `/v1/kv/${path}`, value)).text.trim();
+const put = async (path: string, value = "x"): Promise<string> =>
+  (await agent.fetch("PUT", `/v1/kv/${path}`, value)).text.trim();
 const remove = async (path: string): Promise<string> => (await agent.fetch("DELETE", `/v1/kv/${path}`)).text.trim();
-const modified = async (key: string): Promise<number> => (await agent.fetch("GET", `/v1/kv/${key}`)).json()[0].ModifyIndex;
+const modified = async (key: string): Promise<number> =>
+  (await agent.fetch("GET", `/v1/kv/${key}`)).json()[0].ModifyIndex;
 const has = async (key: string): Promise<boolean> => (await agent.fetch("GET", `/v1/kv/${key}`)).status === 200;
 const txn = (...operations: object[]): Promise<TestReply> => agent.fetch("PUT", "/v1/txn", operations);
 const kv = (Verb: string, Key: string, more: object = {}): object => ({ KV: { Verb, Key, ...more } });
@@ -41,22 +43,48 @@ test("W13: delete-tree, by path and as a verb, takes everything below a prefix a
     for (const key of ["w13/tree/a", "w13/tree/b/c", "w13/treehouse", "w13/other"]) await put(key);
     if (way === "path") assert.equal(await remove("w13/tree/?recurse"), "true");
     else assert.equal((await txn(kv("delete-tree", "w13/tree/"))).status, 200);
-    assert.deepEqual([await has("w13/tree/a"), await has("w13/tree/b/c"), await has("w13/treehouse"), await has("w13/other")], [false, false, true, true]);
+    assert.deepEqual(
+      [await has("w13/tree/a"), await has("w13/tree/b/c"), await has("w13/treehouse"), await has("w13/other")],
+      [false, false, true, true],
+    );
   }
 });
 
 test("W13: every KV verb of a transaction does what it says", async () => {
   const { ID: Session } = (await agent.fetch("PUT", "/v1/session/create", {})).json();
-  const set = await txn(kv("set", "w13/v/a", value("1")), kv("cas", "w13/v/b", { ...value("2"), Index: 0 }), kv("check-not-exists", "w13/v/c"));
+  const set = await txn(
+    kv("set", "w13/v/a", value("1")),
+    kv("cas", "w13/v/b", { ...value("2"), Index: 0 }),
+    kv("check-not-exists", "w13/v/c"),
+  );
   assert.equal(set.status, 200, set.text);
   const index = await modified("w13/v/a");
-  const locked = await txn(kv("lock", "w13/v/l", { ...value("l"), Session }), kv("check-session", "w13/v/l", { Session }), kv("check-index", "w13/v/a", { Index: index }));
+  const locked = await txn(
+    kv("lock", "w13/v/l", { ...value("l"), Session }),
+    kv("check-session", "w13/v/l", { Session }),
+    kv("check-index", "w13/v/a", { Index: index }),
+  );
   assert.equal(locked.status, 200, locked.text);
-  const read = await txn(kv("get", "w13/v/a"), kv("get-or-empty", "w13/v/none"), kv("get-tree", "w13/v/"), kv("check-session", "w13/v/l", { Session }));
+  const read = await txn(
+    kv("get", "w13/v/a"),
+    kv("get-or-empty", "w13/v/none"),
+    kv("get-tree", "w13/v/"),
+    kv("check-session", "w13/v/l", { Session }),
+  );
   const results = read.json().Results as { KV: { Key: string; Value: string | null } }[];
-  assert.deepEqual(results.map(({ KV }) => KV.Key), ["w13/v/a", "w13/v/none", "w13/v/a", "w13/v/b", "w13/v/l", "w13/v/l"]);
-  assert.deepEqual(results.slice(0, 2).map(({ KV }) => KV.Value), ["MQ==", null]);
-  const unlocked = await txn(kv("unlock", "w13/v/l", { ...value("u"), Session }), kv("delete-cas", "w13/v/a", { Index: index }), kv("delete", "w13/v/b"));
+  assert.deepEqual(
+    results.map(({ KV }) => KV.Key),
+    ["w13/v/a", "w13/v/none", "w13/v/a", "w13/v/b", "w13/v/l", "w13/v/l"],
+  );
+  assert.deepEqual(
+    results.slice(0, 2).map(({ KV }) => KV.Value),
+    ["MQ==", null],
+  );
+  const unlocked = await txn(
+    kv("unlock", "w13/v/l", { ...value("u"), Session }),
+    kv("delete-cas", "w13/v/a", { Index: index }),
+    kv("delete", "w13/v/b"),
+  );
   assert.equal(unlocked.status, 200, unlocked.text);
   assert.deepEqual([await has("w13/v/a"), await has("w13/v/b"), await has("w13/v/l")], [false, false, true]);
   // And each fails, with all that is beside it, when it does not hold.
@@ -79,9 +107,13 @@ test("W13: every KV verb of a transaction does what it says", async () => {
 });
 
 test("W13: a fenced write of Vault's kind: nothing is written once the lock has another holder", async () => {
-  const [mine, other] = [(await agent.fetch("PUT", "/v1/session/create", { LockDelay: "1ms" })).json().ID, (await agent.fetch("PUT", "/v1/session/create", {})).json().ID];
+  const [mine, other] = [
+    (await agent.fetch("PUT", "/v1/session/create", { LockDelay: "1ms" })).json().ID,
+    (await agent.fetch("PUT", "/v1/session/create", {})).json().ID,
+  ];
   assert.equal(await put(`w13/core/lock?acquire=${mine}`), "true");
-  const fenced = (): Promise<TestReply> => txn(kv("check-session", "w13/core/lock", { Session: mine }), kv("set", "w13/core/data", value("x")));
+  const fenced = (): Promise<TestReply> =>
+    txn(kv("check-session", "w13/core/lock", { Session: mine }), kv("set", "w13/core/data", value("x")));
   assert.equal((await fenced()).status, 200);
   await agent.fetch("PUT", `/v1/session/destroy/${mine}`);
   await agent.advance(1);
@@ -93,16 +125,26 @@ test("W13: transactions write nodes, services and checks beside keys", async () 
   const reply = await txn(
     { Node: { Verb: "set", Node: { Node: "w13", Address: "10.0.0.13" } } },
     { Service: { Verb: "set", Node: "w13", Service: { Service: "w13", ID: "w13-1", Port: 13 } } },
-    { Check: { Verb: "set", Check: { Node: "w13", CheckID: "w13-c", Name: "c", ServiceID: "w13-1", Status: "passing" } } },
+    {
+      Check: {
+        Verb: "set",
+        Check: { Node: "w13", CheckID: "w13-c", Name: "c", ServiceID: "w13-1", Status: "passing" },
+      },
+    },
     kv("set", "w13/catalog", value("x")),
   );
   assert.equal(reply.status, 200, reply.text);
   assert.equal((await agent.fetch("GET", "/v1/health/service/w13?passing")).json()[0].Service.ID, "w13-1");
   const { ModifyIndex } = (await agent.fetch("GET", "/v1/catalog/node/w13")).json().Node;
-  const cas = (Index: number): Promise<TestReply> => txn({ Node: { Verb: "cas", Node: { Node: "w13", Address: "10.0.0.14", ModifyIndex: Index } } });
+  const cas = (Index: number): Promise<TestReply> =>
+    txn({ Node: { Verb: "cas", Node: { Node: "w13", Address: "10.0.0.14", ModifyIndex: Index } } });
   assert.equal((await cas(ModifyIndex + 100)).status, 409);
   assert.equal((await cas(ModifyIndex)).status, 200);
-  for (const [kind, what] of [["Check", { Check: { Node: "w13", CheckID: "w13-c" } }], ["Service", { Node: "w13", Service: { ID: "w13-1", Service: "w13" } }], ["Node", { Node: { Node: "w13" } }]] as const) {
+  for (const [kind, what] of [
+    ["Check", { Check: { Node: "w13", CheckID: "w13-c" } }],
+    ["Service", { Node: "w13", Service: { ID: "w13-1", Service: "w13" } }],
+    ["Node", { Node: { Node: "w13" } }],
+  ] as const) {
     assert.equal((await txn({ [kind]: { Verb: "get", ...what } })).status, 200, kind);
     assert.equal((await txn({ [kind]: { Verb: "delete", ...what } })).status, 200, kind);
   }

@@ -68,7 +68,9 @@ for (const runtime of RUNTIMES) {
     test("W7: keys of a body in lower case, a duration with a fraction", async () => {
       const created = await send("PUT", "/v1/session/create", '{"name":"w7","lockdelay":"0.001s","ttl":"10.5s"}');
       const { ID } = JSON.parse(created.body.toString()) as { ID: string };
-      const [session] = JSON.parse((await send("GET", `/v1/session/info/${ID}`)).body.toString()) as [Record<string, unknown>];
+      const [session] = JSON.parse((await send("GET", `/v1/session/info/${ID}`)).body.toString()) as [
+        Record<string, unknown>,
+      ];
       assert.deepEqual([session.Name, session.LockDelay, session.TTL], ["w7", 1e6, "10.5s"]);
     });
 
@@ -82,13 +84,20 @@ for (const runtime of RUNTIMES) {
     });
 
     test("W9, W15: the agent's own description, and the leader as a JSON string", async () => {
-      const { Config, Member } = JSON.parse((await send("GET", "/v1/agent/self")).body.toString()) as { Config: Record<string, unknown>; Member: Record<string, unknown> };
-      assert.deepEqual([Config.Datacenter, Config.Server, typeof Config.Version, typeof Config.Revision, Member.Addr], ["dc1", true, "string", "string", "127.0.0.1"]);
+      const { Config, Member } = JSON.parse((await send("GET", "/v1/agent/self")).body.toString()) as {
+        Config: Record<string, unknown>;
+        Member: Record<string, unknown>;
+      };
+      assert.deepEqual(
+        [Config.Datacenter, Config.Server, typeof Config.Version, typeof Config.Revision, Member.Addr],
+        ["dc1", true, "string", "string", "127.0.0.1"],
+      );
       assert.equal((await send("GET", "/v1/status/leader")).body.toString(), `"127.0.0.1:${agent.ports.server}"`);
     });
 
     test("W12: acquire answers with a bare true or false", async () => {
-      const session = async (): Promise<string> => (JSON.parse((await send("PUT", "/v1/session/create", "{}")).body.toString()) as { ID: string }).ID;
+      const session = async (): Promise<string> =>
+        (JSON.parse((await send("PUT", "/v1/session/create", "{}")).body.toString()) as { ID: string }).ID;
       const [one, two] = [await session(), await session()];
       assert.match((await send("PUT", `/v1/kv/w12?acquire=${one}`, "x")).body.toString(), /^true\n?$/);
       assert.match((await send("PUT", `/v1/kv/w12?acquire=${two}`, "x")).body.toString(), /^false\n?$/);

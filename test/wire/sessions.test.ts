@@ -9,9 +9,12 @@ before(async () => {
 });
 after(() => agent.stop());
 
-const create = async (body: object): Promise<string> => (await agent.fetch("PUT", "/v1/session/create", body)).json().ID;
-const alive = async (id: string): Promise<boolean> => (await agent.fetch("GET", `/v1/session/info/${id}`)).json().length === 1;
-const acquire = async (key: string, id: string): Promise<string> => (await agent.fetch("PUT", `/v1/kv/${key}?acquire=${id}`, "x")).text.trim();
+const create = async (body: object): Promise<string> =>
+  (await agent.fetch("PUT", "/v1/session/create", body)).json().ID;
+const alive = async (id: string): Promise<boolean> =>
+  (await agent.fetch("GET", `/v1/session/info/${id}`)).json().length === 1;
+const acquire = async (key: string, id: string): Promise<string> =>
+  (await agent.fetch("PUT", `/v1/kv/${key}?acquire=${id}`, "x")).text.trim();
 
 test("W12: a session lives for its TTL, and twice it at most", async () => {
   const id = await create({ TTL: "10s" });
@@ -52,12 +55,18 @@ test("W12: the behaviour delete removes what the session held, release only free
   const [deleting, releasing] = [await create({ Behavior: "delete" }), await create({ Behavior: "release" })];
   await acquire("w12/delete", deleting);
   await acquire("w12/release", releasing);
-  for (const id of [deleting, releasing]) assert.equal((await agent.fetch("PUT", `/v1/session/destroy/${id}`)).text.trim(), "true");
+  for (const id of [deleting, releasing])
+    assert.equal((await agent.fetch("PUT", `/v1/session/destroy/${id}`)).text.trim(), "true");
   assert.equal((await agent.fetch("GET", "/v1/kv/w12/delete")).status, 404);
   assert.equal((await agent.fetch("GET", "/v1/kv/w12/release")).json()[0].Session, undefined);
 });
 
-for (const [LockDelay, ms] of [["0.001s", 1], ["1ms", 1], ["15s", 15_000], [undefined, 15_000]] as const) {
+for (const [LockDelay, ms] of [
+  ["0.001s", 1],
+  ["1ms", 1],
+  ["15s", 15_000],
+  [undefined, 15_000],
+] as const) {
   test(`W12: after its session ends, a key cannot be locked for the lock delay: ${LockDelay ?? "the default of 15s"}`, async () => {
     const key = `w12/delay-${LockDelay ?? "default"}`;
     const [old, next] = [await create(LockDelay === undefined ? {} : { LockDelay }), await create({})];

@@ -4,7 +4,15 @@ import { after, before, test } from "node:test";
 import { startTestAgent, type TestAgent } from "../support/agent.ts";
 
 /** The Go client's lock flag, its semaphore flag (past 2^63), and the edges. */
-const FLAGS = ["3304740253564472344", "16210313421097356768", "18446744073709551615", "9223372036854775808", "9007199254740993", "9007199254740991", "0"];
+const FLAGS = [
+  "3304740253564472344",
+  "16210313421097356768",
+  "18446744073709551615",
+  "9223372036854775808",
+  "9007199254740993",
+  "9007199254740991",
+  "0",
+];
 
 let agent: TestAgent;
 before(async () => {
@@ -18,7 +26,11 @@ for (const flags of FLAGS) {
     const shown = new RegExp(`"Flags": ?${flags},`);
     assert.match((await agent.fetch("GET", `/v1/kv/w1/${flags}`)).text, shown);
     assert.match((await agent.fetch("GET", "/v1/kv/w1?recurse")).text, shown);
-    const written = await agent.fetch("PUT", "/v1/txn", `[{"KV":{"Verb":"set","Key":"w1/txn/${flags}","Value":"eA==","Flags":${flags}}}]`);
+    const written = await agent.fetch(
+      "PUT",
+      "/v1/txn",
+      `[{"KV":{"Verb":"set","Key":"w1/txn/${flags}","Value":"eA==","Flags":${flags}}}]`,
+    );
     assert.equal(written.status, 200);
     assert.match(written.text, shown);
     const read = await agent.fetch("PUT", "/v1/txn", `[{"KV":{"Verb":"get","Key":"w1/txn/${flags}"}}]`);
@@ -30,7 +42,10 @@ for (const flags of FLAGS) {
 test("W1: a lock with the Go client's flag keeps it, through acquire and release", async () => {
   const { ID } = (await agent.fetch("PUT", "/v1/session/create", { Name: "go-lock" })).json();
   for (const step of ["acquire", "release"]) {
-    assert.equal((await agent.fetch("PUT", `/v1/kv/w1/lock?${step}=${ID}&flags=3304740253564472344`, "x")).text.trim(), "true");
+    assert.equal(
+      (await agent.fetch("PUT", `/v1/kv/w1/lock?${step}=${ID}&flags=3304740253564472344`, "x")).text.trim(),
+      "true",
+    );
     assert.match((await agent.fetch("GET", "/v1/kv/w1/lock")).text, /"Flags": ?3304740253564472344,/);
   }
 });
@@ -58,6 +73,10 @@ test("W1: indexes and lock counts past 2^53 are compared, not rounded", async ()
   const modified = (await agent.fetch("GET", "/v1/kv/w1/cas")).json()[0].ModifyIndex;
   for (const wrong of ["18446744073709551615", String(2n ** 64n - 2n ** 32n + BigInt(modified))])
     assert.equal((await agent.fetch("PUT", `/v1/kv/w1/cas?cas=${wrong}`, "y")).text.trim(), "false");
-  const txn = await agent.fetch("PUT", "/v1/txn", `[{"KV":{"Verb":"cas","Key":"w1/cas","Value":"eQ==","Index":18446744073709551615}}]`);
+  const txn = await agent.fetch(
+    "PUT",
+    "/v1/txn",
+    `[{"KV":{"Verb":"cas","Key":"w1/cas","Value":"eQ==","Index":18446744073709551615}}]`,
+  );
   assert.equal(txn.status, 409);
 });

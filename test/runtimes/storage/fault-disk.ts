@@ -30,6 +30,8 @@ export class FaultDisk implements FileSystem {
   before: Interference | null = null;
   /** Called after each operation that could change something. */
   after: ((kind: OperationKind, path: string) => void) | null = null;
+  /** Syncs take a turn of the event loop. */
+  isSlow: boolean = false;
   /** The most bytes that all files may have. */
   capacity: number = Infinity;
   #files = new Map<number, Uint8Array<ArrayBuffer>>();
@@ -239,6 +241,7 @@ class FaultFile implements OpenFile {
     return this.#disk.write(this.#use(), this.#path, bytes, position);
   }
   async datasync(): Promise<void> {
+    if (this.#disk.isSlow) await new Promise((resolve) => setImmediate(resolve));
     this.#disk.sync(this.#use(), this.#path);
   }
   async close(): Promise<void> {

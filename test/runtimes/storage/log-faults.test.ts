@@ -339,6 +339,24 @@ test("log faults: calls of one turn share one record and one sync", SLOW, async 
   await store.close();
 });
 
+test("log faults: a record is written only when the one before is durable, however the calls come", SLOW, async () => {
+  const disk = new FaultDisk();
+  const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024 });
+  const seen: OperationKind[] = [];
+  disk.before = (kind) => void seen.push(kind);
+  disk.isSlow = true;
+  const all: Promise<OperationalError | null>[] = [];
+  for (let index = 1; index <= 60; index += 1) {
+    all.push(put(store, index));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok((await Promise.all(all)).every((error) => error === null));
+  assert.ok(seen.length >= 20 && seen.length < 120, `${seen.length} operations`);
+  assert.ok(seen.every((kind, i) => kind === (i % 2 === 0 ? "write" : "sync")));
+  await store.close();
+  assert.equal((await loadAndGoOn(disk.powerCut([]))).entries.length, 60);
+});
+
 test("log faults: calls that arrive during a sync share the next one", SLOW, async () => {
   const disk = new FaultDisk();
   const { store } = await openOn(disk, { segmentBytes: 1024 * 1024, allocateBytes: 512 * 1024 });
