@@ -6,6 +6,8 @@ import { Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration, RaftTimings } from "../raft/types.ts";
 import type { QueryOptions, Topology } from "../rpc/authority.ts";
+import { answerCall, CALL_PATH } from "../rpc/call.ts";
+import { PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-door.ts";
 import { Route } from "../rpc/route.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Coordinate, UserMap } from "../types/records.ts";
@@ -32,6 +34,8 @@ import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } fr
 export interface AgentOptions {
   config: AgentConfig;
   platform: Platform;
+  /** The servers of a new group, this one among them and the same on each; absent: what the configuration says. */
+  bootstrap?: Configuration;
   /** The agent has stopped by itself and cannot go on: the process should end with `exitCode`. */
   stopped(exitCode: number): void;
 }
@@ -78,6 +82,7 @@ export class Agent implements Topology {
   readonly local: LocalAgent;
   readonly random: Random;
   readonly events: Events = new Events();
+  readonly #door: PeerDoor;
   readonly #stopped: (exitCode: number) => void;
   readonly #dns: DnsService;
   readonly #dnsTiming: DnsTiming;
@@ -87,8 +92,8 @@ export class Agent implements Topology {
   #eventTime = 0;
 
   /** @throws OperationalError `unsupported` for settings that this build cannot keep to. */
-  constructor({ config, platform, stopped }: AgentOptions) {
-    refuseUnsupported(config);
+  constructor({ config, platform, bootstrap, stopped }: AgentOptions) {
+    if (bootstrap === undefined) refuseUnsupported(config);
     this.config = config;
     this.platform = platform;
     this.#stopped = stopped;
@@ -101,12 +106,18 @@ export class Agent implements Topology {
     this.#instruments = agentInstruments(this.metrics);
     this.defaultQuery = { consistency: "default", index: 0, waitMs: config.defaultQueryTimeMs };
     const serverLog = this.logs.logger("agent.server");
+    const { nodeId: id, datacenter } = config;
+    const identity: PeerIdentity = { id, datacenter, address: `${config.advertiseAddress}:${config.ports.server}` };
+    const client = new PeerClient(identity, platform.peers);
+    this.#door = new PeerDoor(identity, (error) => serverLog.error("a call of another agent failed: this is a bug", { error }));
     this.server = new Server({
       platform,
       timers: this.timers,
       id: config.nodeId,
       datacenter: config.datacenter,
-      bootstrap: this.#bootstrapConfiguration(),
+      bootstrap: bootstrap ?? this.#bootstrapConfiguration(),
+      client,
+      address: () => null,
       timings: raftTimings(config.raft),
       sessionTtlMinMs: config.sessionTtlMinMs,
       snapshotThreshold: config.raft.snapshotThreshold,
@@ -119,7 +130,15 @@ export class Agent implements Topology {
       leadership: (status) => this.#leadership(status.leading, status.leader),
       failed: (error) => this.#failed(error),
     });
-    this.route = new Route(this.server, this, config.performance.rpcHoldTimeoutMs);
+    this.server.serve(this.#door);
+    this.#door.serve(CALL_PATH, (_from, body) => answerCall(this.server, body));
+    this.route = new Route({
+      authority: this.server,
+      topology: this,
+      client,
+      now: () => platform.now(),
+      holdMs: config.performance.rpcHoldTimeoutMs,
+    });
     this.random = this.server.random;
     this.#dns = new DnsService({
       config: dnsConfig(config),
@@ -174,6 +193,11 @@ export class Agent implements Topology {
   /** Answers one DNS message. */
   dns(packet: Uint8Array, transport: "udp" | "tcp", from: string): Uint8Array | null | Promise<Uint8Array | null> {
     return this.#dnsTiming.handle(this.#dns, packet, transport, from);
+  }
+
+  /** Answers a call of another agent. Errors are answers too: it never rejects. */
+  peer(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#door.handle(path, bytes);
   }
 
   /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
@@ -294,6 +318,10 @@ export class Agent implements Topology {
       void this.#bootstrapConfigEntries();
       this.local.serverUp();
     } else if (leader === null) this.log.warn("cluster leadership lost");
+    else if (leader !== this.config.nodeId) {
+      this.log.info("New leader elected", { payload: leader });
+      this.local.serverUp();
+    }
   }
 
   /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */
