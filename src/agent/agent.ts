@@ -136,6 +136,7 @@ export class Agent implements Topology {
       authority: this.server,
       topology: this,
       client,
+      timers: this.timers,
       now: () => platform.now(),
       holdMs: config.performance.rpcHoldTimeoutMs,
     });

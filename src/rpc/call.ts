@@ -68,7 +68,7 @@ export async function callCommand<A, R>(
   return valueForm(endpoint.name).unpack(reply.value) as R;
 }
 /** A leader that cannot commit says so long before. */
-const COMMAND_TIMEOUT_MS = 30_000;
+const COMMAND_TIMEOUT_MS = 15_000;
 
 /** Answers a call with what `authority` says. @throws OperationalError what went wrong, `not-leader` among it. */
 export async function answerCall(authority: Authority, bytes: Uint8Array): Promise<Uint8Array> {

@@ -1,7 +1,8 @@
 // Raft's messages on their way to other servers, many in one call. Each peer has two lanes with one call under way in
 // each: messages with entries go in order and one call after the other, so that the follower's log meets them in order;
 // the small ones (heartbeats, votes, answers) never wait behind them. What the peer says at once to what it got comes back
-// in the reply. A call that fails is told to the machine, which sends again what still matters.
+// in the reply. A call that fails is told to the machine, which sends again what still matters. A call that hangs (a lost
+// packet, a connection that leads nowhere) holds up nothing for long: the next one is then sent beside it.
 import { decodeBatch, encodeBatch, encodeMessage } from "../codec/raft-message.ts";
 import type { Message } from "../raft/types.ts";
 import type { PeerClient } from "./peer-door.ts";
@@ -17,10 +18,20 @@ export interface MessageSenderOptions {
   unreachable(id: string): void;
   /** Messages that came back in a reply. */
   received(from: string, messages: readonly Message[]): void;
-  /** How long a call with small messages, and one with entries, may take. */
-  readonly smallTimeoutMs: number;
-  readonly entriesTimeoutMs: number;
+  /** Monotonic milliseconds. */
+  now(): number;
+  readonly small: LaneLimits;
+  readonly entries: LaneLimits;
 }
+
+/** How long a call may take, and after how long it counts as hanging. */
+export interface LaneLimits {
+  readonly timeoutMs: number;
+  readonly hangsMs: number;
+}
+
+/** Calls under way in one lane, all but the last of them hanging. */
+const CALLS_MAX = 4;
 
 /** A call holds no more than this, or one message. */
 const CALL_BYTES_MAX = 4 * 1024 * 1024;
@@ -60,8 +71,8 @@ class PeerQueue {
   readonly #entries: Lane;
 
   constructor(options: MessageSenderOptions, id: string) {
-    this.#small = new Lane(options, id, options.smallTimeoutMs);
-    this.#entries = new Lane(options, id, options.entriesTimeoutMs);
+    this.#small = new Lane(options, id, options.small);
+    this.#entries = new Lane(options, id, options.entries);
   }
 
   push(message: Message): void {
@@ -81,18 +92,20 @@ class PeerQueue {
 class Lane {
   readonly #options: MessageSenderOptions;
   readonly #id: string;
-  readonly #timeoutMs: number;
+  readonly #limits: LaneLimits;
   #queue: Message[] = [];
   #bytes = 0;
-  #busy = false;
+  /** Under way, and when the last of them began. */
+  #calls = 0;
+  #startedMs = 0;
   #stopped = false;
   /** The lowest `prevIndex` of what waits or is under way; Infinity when nothing is. */
   startsAt: number = Number.POSITIVE_INFINITY;
 
-  constructor(options: MessageSenderOptions, id: string, timeoutMs: number) {
+  constructor(options: MessageSenderOptions, id: string, limits: LaneLimits) {
     this.#options = options;
     this.#id = id;
-    this.#timeoutMs = timeoutMs;
+    this.#limits = limits;
   }
 
   push(message: Message): void {
@@ -106,7 +119,11 @@ class Lane {
       for (const { data } of message.entries) this.#bytes += data.length;
     }
     this.#queue.push(message);
-    if (!this.#busy) void this.#run();
+    if (this.#calls === 0 || this.#isHanging) void this.#run();
+  }
+
+  get #isHanging(): boolean {
+    return this.#calls < CALLS_MAX && this.#options.now() - this.#startedMs >= this.#limits.hangsMs;
   }
 
   /** A heartbeat takes the place of an older one that still waits and says nothing else. */
@@ -116,7 +133,10 @@ class Lane {
         older.type === "append-entries" && older.term === message.term && older.prevIndex === message.prevIndex,
     );
     if (at === -1) this.push(message);
-    else this.#queue[at] = message;
+    else {
+      this.#queue[at] = message;
+      if (this.#isHanging) void this.#run();
+    }
   }
 
   stop(): void {
@@ -125,12 +145,16 @@ class Lane {
   }
 
   async #run(): Promise<void> {
-    this.#busy = true;
+    this.#calls += 1;
+    this.#startedMs = this.#options.now();
     // What is sent in this turn goes together.
     await Promise.resolve();
-    while (this.#queue.length > 0) await this.#call(this.#take());
-    this.startsAt = Number.POSITIVE_INFINITY;
-    this.#busy = false;
+    while (this.#queue.length > 0) {
+      this.#startedMs = this.#options.now();
+      await this.#call(this.#take());
+    }
+    this.#calls -= 1;
+    if (this.#calls === 0) this.startsAt = Number.POSITIVE_INFINITY;
   }
 
   #take(): Uint8Array {
@@ -155,7 +179,7 @@ class Lane {
     let messages: readonly Message[] | null = null;
     if (at !== null) {
       try {
-        messages = decodeBatch(await client.call({ id, address: at }, MESSAGE_PATH, batch, this.#timeoutMs));
+        messages = decodeBatch(await client.call({ id, address: at }, MESSAGE_PATH, batch, this.#limits.timeoutMs));
       } catch {
         // Whatever it was, the messages may be lost.
       }

@@ -3,6 +3,7 @@
 // Retries happen here and nowhere else, and only of what certainly was not done: while there is no leader, or the one
 // asked leads no more, a request is held and tried again as long as `rpc_hold_timeout` allows.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { Timer, Timers } from "../host/timers.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
 import type { Answer, Authority, QueryOptions, Topology } from "./authority.ts";
 import { callCommand, callQuery } from "./call.ts";
@@ -13,6 +14,7 @@ export interface RouteOptions {
   readonly topology: Topology;
   /** The way to other servers. */
   readonly client: PeerClient;
+  readonly timers: Timers;
   /** Monotonic milliseconds. */
   now(): number;
   /** How long a request may wait for a leader (Consul: `rpc_hold_timeout`). */
@@ -27,6 +29,8 @@ const BACKOFF_MAX_MS = 250;
  * that is lost without a word is found out.
  */
 const SLICE_MS = 30_000;
+/** How long the answer to a command is waited for when its leader leads no more. */
+const LAST_WORDS_MS = 500;
 
 /** After these the request certainly has not been carried out. */
 const UNDONE: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "unreachable"]);
@@ -78,7 +82,8 @@ export class Route {
     return this.#held(
       UNANSWERED,
       () => authority.query(endpoint, args, options),
-      (leader) => callQuery(this.#options.client, leader, endpoint, args, options),
+      (leader) =>
+        this.#whileLeading(leader, "not-leader", callQuery(this.#options.client, leader, endpoint, args, options)),
     );
   }
 
@@ -89,7 +94,8 @@ export class Route {
     return this.#held(
       UNDONE,
       () => authority.command(endpoint, args),
-      (leader) => callCommand(this.#options.client, leader, endpoint, args),
+      (leader) =>
+        this.#whileLeading(leader, "outcome-unknown", callCommand(this.#options.client, leader, endpoint, args)),
     );
   }
 
@@ -146,6 +152,7 @@ export class Route {
           (leader) =>
             this.#whileLeading(
               leader,
+              "not-leader",
               callQuery(client, leader, endpoint, args, { ...options, waitMs: Math.min(leftMs, SLICE_MS) }),
             ),
         );
@@ -157,14 +164,27 @@ export class Route {
     }
   }
 
-  /** The answer of a leader, as long as it is one. @throws OperationalError `not-leader` when another has come meanwhile. */
-  #whileLeading<T>(leader: Peer, call: Promise<T>): Promise<T> {
+  /**
+   * The answer of a leader, as long as it is one: an agent that stands still, or is cut off, never says a word.
+   * @throws OperationalError `lost` when another leads meanwhile.
+   */
+  #whileLeading<T>(leader: Peer, lost: ErrorCode, call: Promise<T>): Promise<T> {
+    const { timers } = this.#options;
     return new Promise((resolve, reject) => {
+      let timer: Timer | null = null;
       const forget = this.#authority.onChange(() => {
-        if (this.#authority.leaderPeer?.id !== leader.id)
-          reject(new OperationalError("not-leader", "the leader has changed"));
+        const id = this.#authority.leading ? null : this.#authority.leaderPeer?.id;
+        // While nobody leads the one who did may still answer.
+        if (id === undefined || id === leader.id || timer !== null) return;
+        const giveUp = (): void => reject(new OperationalError(lost, "leadership lost while waiting for an answer"));
+        // A leader that handed over still answers what it did; a read is as well asked anew.
+        if (lost === "not-leader") giveUp();
+        else timer = timers.after(LAST_WORDS_MS, giveUp);
       });
-      call.then(resolve, reject).finally(forget);
+      call.then(resolve, reject).finally(() => {
+        forget();
+        timers.cancel(timer);
+      });
     });
   }
 

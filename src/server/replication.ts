@@ -12,7 +12,7 @@ import { deleteSnapshot, pruneSnapshots } from "./snapshots.ts";
 import { SNAPSHOT_PATH, SnapshotReceiver, SnapshotSender } from "./snapshot-transfer.ts";
 
 export interface ReplicationOptions {
-  readonly platform: Pick<Platform, "blobs">;
+  readonly platform: Pick<Platform, "blobs" | "now">;
   readonly timers: Timers;
   readonly client: PeerClient;
   readonly electionTimeoutMs: number;
@@ -48,8 +48,9 @@ export class Replication {
         // What came in a reply has no reply.
         for (const message of this.#received(from, messages)) this.#sender.send(from, message);
       },
-      smallTimeoutMs: Math.max(SMALL_TIMEOUT_MIN_MS, electionTimeoutMs / 2),
-      entriesTimeoutMs: Math.max(ENTRIES_TIMEOUT_MIN_MS, electionTimeoutMs),
+      now: () => platform.now(),
+      small: { timeoutMs: Math.max(SMALL_TIMEOUT_MIN_MS, electionTimeoutMs / 2), hangsMs: electionTimeoutMs / 8 },
+      entries: { timeoutMs: Math.max(ENTRIES_TIMEOUT_MIN_MS, electionTimeoutMs), hangsMs: electionTimeoutMs / 2 },
     });
     this.#snapshotSender = new SnapshotSender({
       client,

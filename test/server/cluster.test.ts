@@ -23,6 +23,15 @@ async function put(cluster: Cluster, node: Node, key: string, value: string): Pr
   assert.equal(`${reply.status} ${reply.text}`, "200 true");
 }
 
+/** Writes until it is acknowledged, as a client would. */
+async function insist(cluster: Cluster, node: Node, key: string, value: string): Promise<void> {
+  for (;;) {
+    const reply = await cluster.run(node.fetch("PUT", `/v1/kv/${key}`, value));
+    if (reply.text === "true") return;
+    assert.equal(reply.status, 500, reply.text);
+  }
+}
+
 async function get(cluster: Cluster, node: Node, key: string, query = ""): Promise<string> {
   const reply = await cluster.run(node.fetch("GET", `/v1/kv/${key}?raw${query}`));
   return reply.status === 200 ? reply.text : String(reply.status);
@@ -61,5 +70,155 @@ test("cluster: any server takes writes and answers reads, at each consistency", 
       assert.equal(fresh.header("x-consul-lastcontact"), "0");
       assert.equal(fresh.header("x-consul-index"), stale.header("x-consul-index"));
     }
+  });
+});
+
+test("cluster: the leader is killed, and writes go on within two seconds; it comes back and catches up", async () => {
+  await withCluster(3, { seed: 2 }, async (cluster) => {
+    const leader = await cluster.untilLeader();
+    await put(cluster, leader, "a", "1");
+    await leader.crash();
+    const killedAt = cluster.nowMs;
+    await put(cluster, others(cluster, leader)[0]!, "b", "2");
+    assert.ok(cluster.nowMs - killedAt < 2000, `${cluster.nowMs - killedAt} ms`);
+    for (let i = 0; i < 20; i += 1) await put(cluster, others(cluster, leader)[1]!, `c${i}`, "3");
+    await leader.restart();
+    await cluster.untilEqual();
+    assert.equal(await get(cluster, leader, "c19", "&stale"), "3");
+    assert.equal(await get(cluster, leader, "a"), "1");
+  });
+});
+
+test("cluster: who is cut off refuses and says stale things only when asked to; the others go on", async () => {
+  await withCluster(3, { seed: 3 }, async (cluster) => {
+    const leader = await cluster.untilLeader();
+    await put(cluster, leader, "a", "old");
+    await cluster.untilEqual();
+    cluster.cut([leader]);
+    const cutAt = cluster.nowMs;
+    const write = leader.fetch("PUT", "/v1/kv/lost", "x");
+    await insist(cluster, others(cluster, leader)[0]!, "a", "new");
+    assert.ok(cluster.nowMs - cutAt < 2000, `${cluster.nowMs - cutAt} ms`);
+    await cluster.advance(10_000);
+    const refused = await cluster.run(leader.fetch("GET", "/v1/kv/a?raw"));
+    assert.deepEqual([refused.status, refused.text], [500, "No cluster leader"]);
+    assert.equal(await get(cluster, leader, "a", "&stale"), "old");
+    const unknown = await cluster.run(write);
+    assert.deepEqual([unknown.status, unknown.text], [500, "leadership lost while committing log"]);
+    const stale = await cluster.run(leader.fetch("GET", "/v1/kv/a?stale"));
+    assert.equal(stale.header("x-consul-knownleader"), "false");
+    assert.ok(Number(stale.header("x-consul-lastcontact")) > 5000, "it has heard nobody for long");
+    cluster.heal();
+    await cluster.untilEqual();
+    assert.equal(await get(cluster, leader, "a"), "new");
+    assert.equal(await get(cluster, leader, "lost"), "404");
+  });
+});
+
+test("cluster: a blocking query at a follower is told of the change, through a change of leader", async () => {
+  await withCluster(3, { seed: 4 }, async (cluster) => {
+    const leader = await cluster.untilLeader();
+    await put(cluster, leader, "a", "1");
+    const [asked, other] = others(cluster, leader) as [Node, Node];
+    const first = await cluster.run(asked.fetch("GET", "/v1/kv/a?raw"));
+    const waiting = asked.fetch("GET", `/v1/kv/a?raw&wait=5m&index=${first.header("x-consul-index")}`);
+    await cluster.advance(40_000);
+    await leader.crash();
+    await cluster.advance(5000);
+    await put(cluster, other, "unrelated", "x");
+    await put(cluster, other, "a", "2");
+    const second = await cluster.run(waiting, 1000);
+    assert.equal(second.text, "2");
+    assert.ok(Number(second.header("x-consul-index")) > Number(first.header("x-consul-index")));
+  });
+});
+
+test("cluster: who was away while the log was compacted gets the snapshot, with all of its state", async () => {
+  await withCluster(
+    3,
+    { seed: 5, raft: { snapshotThreshold: 50, snapshotIntervalMs: 1000, trailingLogs: 10 } },
+    async (cluster) => {
+      const leader = await cluster.untilLeader();
+      const away = others(cluster, leader)[0] as Node;
+      await away.crash();
+      for (let i = 0; i < 150; i += 1) await put(cluster, leader, `k${i}`, "x".repeat(100));
+      await cluster.advance(3000);
+      assert.ok(leader.server.raft.baseIndex > 100, `compacted up to ${leader.server.raft.baseIndex}`);
+      await away.restart();
+      await cluster.untilEqual();
+      assert.ok(away.logs.some(({ message }) => message === "installed snapshot"));
+      assert.equal(await get(cluster, away, "k77", "&stale"), "x".repeat(100));
+      await put(cluster, away, "after", "1");
+      await cluster.untilEqual();
+      await away.crash();
+      await away.restart();
+      await cluster.untilEqual();
+      assert.equal(await get(cluster, away, "k0", "&stale"), "x".repeat(100));
+    },
+  );
+});
+
+test("cluster: all are killed and come back with everything", async () => {
+  await withCluster(3, { seed: 6 }, async (cluster) => {
+    const leader = await cluster.untilLeader();
+    for (let i = 0; i < 10; i += 1) await put(cluster, leader, `k${i}`, String(i));
+    for (const node of cluster.nodes) await node.crash();
+    for (const node of cluster.nodes) await node.restart();
+    await cluster.untilLeader();
+    assert.equal(await get(cluster, cluster.nodes[1]!, "k9"), "9");
+    await cluster.untilEqual();
+  });
+});
+
+test("cluster: leadership is handed over on request, asked at any server, without a failed write", async () => {
+  await withCluster(3, { seed: 7 }, async (cluster) => {
+    const leader = await cluster.untilLeader();
+    const [to, via] = others(cluster, leader) as [Node, Node];
+    await cluster.advance(1000);
+    const transfer = via.fetch("POST", `/v1/operator/raft/transfer-leader?id=${to.id}`);
+    const writes = Promise.all(Array.from({ length: 10 }, (_, i) => via.fetch("PUT", `/v1/kv/w${i}`, "x")));
+    const reply = await cluster.run(transfer);
+    assert.equal(reply.status, 200, reply.text);
+    for (const write of await cluster.run(writes)) assert.equal(write.text, "true");
+    assert.equal(await cluster.untilLeader(), to);
+  });
+});
+
+test("cluster: a server joins as a non-voter, is promoted, takes part, and is removed again", async () => {
+  await withCluster(3, { seed: 8 }, async (cluster) => {
+    const leader = await cluster.untilLeader();
+    for (let i = 0; i < 10; i += 1) await put(cluster, leader, `k${i}`, String(i));
+    const joined = await cluster.join();
+    await cluster.run(leader.server.group.change({ kind: "add", id: joined.id, address: joined.address }));
+    await cluster.untilEqual();
+    await cluster.run(leader.server.group.change({ kind: "promote", id: joined.id }));
+    assert.equal(await get(cluster, joined, "k3"), "3");
+    const list = await cluster.run(joined.fetch("GET", "/v1/operator/raft/configuration"));
+    assert.deepEqual(
+      list.json().Servers.map((row: { Address: string; Voter: boolean }) => `${row.Address} ${row.Voter}`),
+      cluster.nodes.map(({ address }) => `${address} true`),
+    );
+    const gone = others(cluster, leader)[0] as Node;
+    const removed = await cluster.run(joined.fetch("DELETE", `/v1/operator/raft/peer?address=${gone.address}`));
+    assert.equal(removed.status, 200, removed.text);
+    await gone.crash();
+    await put(cluster, joined, "after", "1");
+    assert.equal(leader.server.raft.configuration.servers.length, 3);
+  });
+});
+
+test("cluster: writes at all servers go on under loss, and all come to the same state", async () => {
+  await withCluster(3, { seed: 9 }, async (cluster) => {
+    await cluster.untilLeader();
+    cluster.loss = 0.1;
+    let done = 0;
+    const write = async (node: Node, at: number): Promise<void> => {
+      for (let i = 0; i < 20; i += 1)
+        if ((await node.fetch("PUT", `/v1/kv/n${at}/${i}`, String(i))).text === "true") done += 1;
+    };
+    await cluster.run(Promise.all(cluster.nodes.map(write)), 600_000);
+    assert.ok(done > 40, `${done} of 60`);
+    cluster.heal();
+    await cluster.untilEqual();
   });
 });
