@@ -5,6 +5,7 @@ import { arch, cpus, freemem, hostname, loadavg, platform as osPlatform, release
 import type { Blobs, DnsClient, Exec, ExecOptions, ExecResult, HostFacts, HttpProbe, LogStore, Peers, Platform, ReportEvent, TcpProbe } from "../../src/platform.ts";
 import { httpProbe } from "./http-probe.ts";
 import { recurse } from "./dns.ts";
+import { httpPeers } from "./peers.ts";
 import { OperationalError } from "../../src/types/error.ts";
 
 export interface NodePlatformOptions {
@@ -13,6 +14,8 @@ export interface NodePlatformOptions {
   report(event: ReportEvent): void;
   /** Called when the one timer goes off. */
   wake(): void;
+  /** The way to other agents; Node's when absent. */
+  peers?: Peers;
 }
 
 /** Timers longer than this overflow `setTimeout`; waking early is harmless. */
@@ -22,7 +25,7 @@ export class NodePlatform implements Platform {
   readonly log: LogStore;
   readonly blobs: Blobs;
   readonly report: (event: ReportEvent) => void;
-  readonly peers: Peers = new HttpPeers();
+  readonly peers: Peers;
   readonly http: HttpProbe = httpProbe;
   readonly tcp: TcpProbe = { connect: connectTcp };
   readonly dns: DnsClient = { recurse };
@@ -36,6 +39,7 @@ export class NodePlatform implements Platform {
     this.blobs = options.blobs;
     this.report = options.report;
     this.#wake = options.wake;
+    this.peers = options.peers ?? httpPeers();
   }
 
   now(): number {
@@ -61,33 +65,6 @@ export class NodePlatform implements Platform {
   fetch(request: Request): Promise<Response> {
     return fetch(request);
   }
-}
-
-/** Peers over plain HTTP POST. */
-class HttpPeers implements Peers {
-  async call(address: string, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    try {
-      const response = await fetch(`http://${address}${path}`, {
-        method: "POST",
-        body: body as Uint8Array<ArrayBuffer>,
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (!response.ok) throw new OperationalError("unreachable", `${address} answered ${response.status}`);
-      return bytes;
-    } catch (error) {
-      if (error instanceof OperationalError) throw error;
-      const timedOut = (error as Error).name === "TimeoutError";
-      throw new OperationalError(timedOut ? "timeout" : "unreachable", `${address}: ${rootMessage(error)}`, { cause: error });
-    }
-  }
-}
-
-/** The innermost message: `fetch failed` says nothing, its cause does. */
-function rootMessage(error: unknown): string {
-  let inner = error as Error & { cause?: unknown };
-  while (inner.cause instanceof Error) inner = inner.cause as Error & { cause?: unknown };
-  return inner.message;
 }
 
 function connectTcp(host: string, port: number, timeoutMs: number): Promise<void> {
