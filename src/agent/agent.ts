@@ -18,6 +18,7 @@ import { Server } from "../server/server.ts";
 import type { ConfigEntryInput } from "../state/command.ts";
 import { nsPerMs } from "../util/duration.ts";
 import type { Random } from "../util/random.ts";
+import { userMap } from "../util/user-map.ts";
 import { CONSUL_VERSION } from "../version.ts";
 import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
 import { agentGauges } from "./agent-gauges.ts";
@@ -28,7 +29,8 @@ import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
-import { refuseUnsupported } from "./support.ts";
+import { Servers } from "./servers.ts";
+import { refuseUnsupported, serverAddresses } from "./support.ts";
 import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } from "./self.ts";
 
 export interface AgentOptions {
@@ -44,6 +46,8 @@ export interface AgentOptions {
 const HEARTBEATS_PER_TIMEOUT = 10;
 /** A lease must end well before anybody can have been elected: raft/DESIGN.md. */
 const LEASE_SHARE_MAX = 0.9;
+
+const NO_META: UserMap = Object.freeze(userMap<string>()) as UserMap;
 
 /** The coordinate of who has measured nothing yet (Serf's default). */
 const ORIGIN: Coordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
@@ -83,6 +87,8 @@ export class Agent implements Topology {
   readonly random: Random;
   readonly events: Events = new Events();
   readonly #door: PeerDoor;
+  /** The other servers that this one knows. */
+  readonly #servers: Servers;
   readonly #stopped: (exitCode: number) => void;
   readonly #dns: DnsService;
   readonly #dnsTiming: DnsTiming;
@@ -131,6 +137,20 @@ export class Agent implements Topology {
       failed: (error) => this.#failed(error),
     });
     this.server.serve(this.#door);
+    this.#servers = new Servers({
+      server: this.server,
+      client,
+      timers: this.timers,
+      now: () => platform.now(),
+      self: () => this.self,
+      address: identity.address,
+      expect: config.bootstrapExpect,
+      addresses: serverAddresses(config),
+      stabilizationMs: config.autopilot.serverStabilizationTimeMs,
+      noted: (member) => this.#noted(member),
+      log: (level, message, fields) => serverLog[level](message, fields),
+    });
+    this.#servers.serve(this.#door);
     this.#door.serve(CALL_PATH, (_from, body) => answerCall(this.server, body));
     this.route = new Route({
       authority: this.server,
@@ -175,6 +195,7 @@ export class Agent implements Topology {
   async start(): Promise<void> {
     await discardStaleBackups(this.platform.blobs);
     await this.server.start();
+    this.#servers.start();
     await this.local.start();
     this.metrics.start();
     this.#instruments.joined.add(1);
@@ -275,6 +296,7 @@ export class Agent implements Topology {
   /** Ends everything at once; what was acknowledged is durable. */
   async stop(): Promise<void> {
     this.metrics.stop();
+    this.#servers.stop();
     await this.local.stop();
     this.server.stop();
     await this.platform.log.close();
@@ -334,7 +356,15 @@ export class Agent implements Topology {
     this.local.serverUp();
   }
 
+  /** Another server has said who it is: the leader has the catalog say so too. */
+  #noted(member: Member): void {
+    if (!this.server.leading) return;
+    const command = reconcileMember(member, this.server.state);
+    if (command !== null) this.server.write(command).catch((error: unknown) => this.log.error("failed to reconcile member", { error }));
+  }
+
   #reconcile(): void {
+    for (const member of this.#servers.members) this.#noted(member);
     const startedMs = this.platform.now();
     const done = (): void => this.#instruments.reconcile.add(this.platform.now() - startedMs);
     const command = reconcileMember(this.self, this.server.state);
@@ -371,8 +401,10 @@ export class Agent implements Topology {
   /** The member that a server of the Raft group is. */
   #serverMember(id: string): ServerMember | null {
     const { self } = this;
-    if (id !== self.id) return null;
-    return { name: self.name, status: self.status, version: CONSUL_VERSION, meta: this.config.nodeMeta };
+    const member = id === self.id ? self : this.#servers.member(id);
+    if (member === null) return null;
+    const meta = id === self.id ? this.config.nodeMeta : NO_META;
+    return { name: member.name, status: member.status, version: CONSUL_VERSION, meta };
   }
 
   #failed(error: unknown): void {

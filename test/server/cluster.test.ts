@@ -222,3 +222,59 @@ test("cluster: writes at all servers go on under loss, and all come to the same 
     await cluster.untilEqual();
   });
 });
+
+test("cluster: servers that expect each other form one group, whenever they come, and take up a later one", async () => {
+  for (const apartMs of [0, 900]) {
+    const cluster = await Cluster.startByJoin(3, { seed: 10 + apartMs }, apartMs);
+    try {
+      await cluster.untilLeader();
+      await put(cluster, cluster.nodes[0]!, "a", "1");
+      await cluster.untilEqual();
+      const leader = await cluster.untilLeader();
+      assert.deepEqual(
+        leader.server.raft.configuration.servers.map(({ id }) => id),
+        cluster.nodes.map(({ id }) => id),
+      );
+      await cluster.advance(15_000);
+      const nodes = await cluster.run(cluster.nodes[1]!.fetch("GET", "/v1/health/service/consul?passing"));
+      assert.deepEqual(
+        nodes
+          .json()
+          .map((row: { Node: { Node: string } }) => row.Node.Node)
+          .sort(),
+        ["s1", "s2", "s3"],
+      );
+      cluster.joining = { ...cluster.joining, expect: 0 };
+      const late = await cluster.join();
+      await cluster.until(
+        () => leader.server.raft.configuration.servers.some(({ id, voter }) => id === late.id && voter),
+        "the late one has a vote",
+        60_000,
+      );
+      assert.equal(await get(cluster, late, "a"), "1");
+    } finally {
+      await cluster.stop();
+    }
+  }
+});
+
+test("cluster: a server that lost its disk takes no part under its old id", async () => {
+  const cluster = await Cluster.startByJoin(3, { seed: 11 });
+  try {
+    const leader = await cluster.untilLeader();
+    await put(cluster, leader, "a", "1");
+    await cluster.untilEqual();
+    const wiped = others(cluster, leader)[0] as Node;
+    await wiped.crash();
+    wiped.wipe();
+    await wiped.restart();
+    await cluster.until(
+      () => leader.logs.some(({ message }) => message.startsWith("a server has lost its data")),
+      "the leader says so",
+    );
+    await put(cluster, leader, "b", "2");
+    assert.equal(wiped.server.raft.lastIndex, 0);
+  } finally {
+    await cluster.stop();
+  }
+});

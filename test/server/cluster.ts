@@ -38,6 +38,8 @@ export class Cluster {
   loss = 0;
   latencyMs: readonly [number, number];
   nowMs = 0;
+  /** What servers are told of each other: `bootstrap_expect` and `retry_join`. */
+  joining: { expect: number; addresses: readonly string[] } = { expect: 0, addresses: [] };
   /** Calls delivered so far. */
   calls = 0;
   readonly #events = new Heap<() => void>();
@@ -59,6 +61,18 @@ export class Cluster {
     return cluster;
   }
 
+  /** Starts servers that know nothing but each other's addresses, one after the other, `apartMs` between them. */
+  static async startByJoin(size: number, options: ClusterOptions = {}, apartMs = 0): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    for (let i = 0; i < size; i += 1) cluster.nodes.push(new Node(cluster, i));
+    cluster.joining = { expect: size, addresses: cluster.nodes.map(({ address }) => address) };
+    for (const node of cluster.nodes) {
+      await node.start(null);
+      await cluster.advance(apartMs);
+    }
+    return cluster;
+  }
+
   /** Starts a server that no group knows yet. */
   async join(): Promise<Node> {
     const node = new Node(this, this.nodes.length);
@@ -74,7 +88,6 @@ export class Cluster {
 
   async advance(ms: number): Promise<void> {
     await this.#pass(this.nowMs + ms, () => false);
-    this.nowMs += 0;
   }
 
   /** Lets time pass until it holds. @throws after `maxMs` of virtual time. */
@@ -139,10 +152,10 @@ export class Cluster {
   carry(from: string, to: string, path: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const sender = this.#node(from);
-      const life = sender?.running;
+      const life = sender?.life;
       // The answer to who crashed meanwhile goes nowhere.
       const alive = (then: () => void) => (): void => {
-        if (sender?.running === life) then();
+        if (sender?.life === life) then();
       };
       this.at(
         this.nowMs + timeoutMs,
@@ -211,7 +224,8 @@ export class Node {
   log: MemoryLogStore = new MemoryLogStore();
   blobs: MemoryBlobs = new MemoryBlobs();
   running: RunningAgent | null = null;
-  #boots = 0;
+  /** Counts starts and crashes. */
+  life = 0;
 
   constructor(cluster: Cluster, at: number) {
     this.cluster = cluster;
@@ -229,7 +243,7 @@ export class Node {
   /** @param group the first configuration of a new group; null joins later, or goes on with what is stored. */
   async start(group: Configuration | null): Promise<void> {
     const { cluster } = this;
-    const life = new LifePlatform(this, ++this.#boots);
+    const life = new LifePlatform(this, ++this.life);
     const base = testConfig({ flags: ["-dev"] });
     const running = await createAgent({
       config: {
@@ -238,6 +252,8 @@ export class Node {
         nodeId: this.id,
         advertiseAddress: this.host,
         raft: { ...base.raft, electionTimeoutMs: 500, leaderLeaseTimeoutMs: 350, ...cluster.options.raft },
+        bootstrapExpect: cluster.joining.expect,
+        retryJoin: { ...base.retryJoin, addresses: [...cluster.joining.addresses] },
         ...cluster.options.config,
       },
       platform: life,
@@ -254,7 +270,14 @@ export class Node {
   async crash(): Promise<void> {
     const { running } = this;
     this.running = null;
+    this.life += 1;
     await running?.stop();
+  }
+
+  /** Its disk is replaced by an empty one. */
+  wipe(): void {
+    this.log = new MemoryLogStore();
+    this.blobs = new MemoryBlobs();
   }
 
   restart(): Promise<void> {
