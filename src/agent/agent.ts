@@ -47,6 +47,9 @@ const HEARTBEATS_PER_TIMEOUT = 10;
 /** A lease must end well before anybody can have been elected: raft/DESIGN.md. */
 const LEASE_SHARE_MAX = 0.9;
 
+/** The path by which a snapshot to restore is sent to the leader. */
+const RESTORE_PATH = "/rpc/1/restore";
+const RESTORE_TIMEOUT_MS = 10 * 60_000;
 const NO_META: UserMap = Object.freeze(userMap<string>()) as UserMap;
 
 /** The coordinate of who has measured nothing yet (Serf's default). */
@@ -151,6 +154,10 @@ export class Agent implements Topology {
       log: (level, message, fields) => serverLog[level](message, fields),
     });
     this.#servers.serve(this.#door);
+    this.#door.serve(RESTORE_PATH, (_from, body) => {
+      if (!this.server.leading) throw new OperationalError("not-leader", "node is not the leader");
+      return this.#restoreHere(body.slice());
+    });
     this.#door.serve(CALL_PATH, (_from, body) => answerCall(this.server, body));
     this.route = new Route({
       authority: this.server,
@@ -237,6 +244,10 @@ export class Agent implements Topology {
   /** Leaves the datacenter. */
   async leave(): Promise<void> {
     this.log.info("leaving the datacenter");
+    if (this.server.leading && !this.server.alone) {
+      // Nobody need wait for an election.
+      await this.server.group.transfer(null).catch((error: unknown) => this.log.warn("failed to transfer leadership", { error }));
+    }
     this.#instruments.left.add(1);
   }
 
@@ -349,11 +360,16 @@ export class Agent implements Topology {
 
   /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */
   async restore(snapshot: Uint8Array): Promise<void> {
+    await this.route.toLeader(RESTORE_PATH, snapshot, RESTORE_TIMEOUT_MS, () => this.#restoreHere(snapshot));
+  }
+
+  async #restoreHere(snapshot: Uint8Array): Promise<Uint8Array> {
     await this.server.restore(snapshot);
     // The state may be another cluster's: this server says again what it is.
     this.#reconcile();
     this.#initialiseAutopilot();
     this.local.serverUp();
+    return new Uint8Array(0);
   }
 
   /** Another server has said who it is: the leader has the catalog say so too. */

@@ -40,6 +40,8 @@ import { encodeSnapshot, loadSnapshot } from "./snapshots.ts";
 const SHARED_ANSWERS_MAX = 16_384;
 /** What Consul says of a leader that was never heard: the longest time that Go knows. */
 const NEVER_MS = 9_223_372_036_854;
+/** How often it is looked whether what was confirmed is applied. */
+const CURRENT_POLL_MS = 10;
 const NOTHING = new Uint8Array(0);
 
 export class Server implements Authority, BlockingHost, PrepareContext {
@@ -276,12 +278,15 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     return this.#leadership.untilChange(timeoutMs);
   }
 
-  async untilReadable(timeoutMs: number): Promise<boolean> {
+  /** True once the store here holds all that was acknowledged before the call; false when that is not known in time. */
+  async untilCurrent(timeoutMs: number): Promise<boolean> {
     const until = this.#platform.now() + timeoutMs;
-    while (!this.readable) {
+    let wanted: number | null = null;
+    while (!this.readable && (wanted === null || this.#applied < wanted)) {
       const leftMs = until - this.#platform.now();
       if (leftMs <= 0) return false;
-      await this.untilChange(leftMs);
+      if (wanted === null && this.#leader !== null) wanted = await this.#running.readIndex().catch(() => null);
+      if (wanted === null || this.#applied < wanted) await this.untilChange(Math.min(leftMs, CURRENT_POLL_MS));
     }
     return true;
   }

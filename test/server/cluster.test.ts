@@ -278,3 +278,35 @@ test("cluster: a server that lost its disk takes no part under its old id", asyn
     await cluster.stop();
   }
 });
+
+test("cluster: a snapshot saved at one follower is restored at another, for all", async () => {
+  await withCluster(3, { seed: 12 }, async (cluster) => {
+    const leader = await cluster.untilLeader();
+    const [saver, restorer] = others(cluster, leader) as [Node, Node];
+    await put(cluster, leader, "a", "saved");
+    // The gzip stream runs beside virtual time.
+    const saved = await Promise.race([saver.fetch("GET", "/v1/snapshot"), cluster.advance(5000).then(() => null)]);
+    assert.equal(saved?.status, 200);
+    await put(cluster, leader, "a", "later");
+    const restored = restorer.fetch("PUT", "/v1/snapshot", saved?.bytes);
+    let isDone = false;
+    void restored.finally(() => {
+      isDone = true;
+    });
+    for (let i = 0; i < 200 && !isDone; i += 1) await cluster.advance(20);
+    assert.equal((await restored).status, 200);
+    await cluster.untilEqual();
+    for (const node of cluster.nodes) assert.equal(await get(cluster, node, "a"), "saved");
+  });
+});
+
+test("cluster: a leader that leaves hands over first", async () => {
+  await withCluster(3, { seed: 13 }, async (cluster) => {
+    const leader = await cluster.untilLeader();
+    await cluster.advance(500);
+    const startedMs = cluster.nowMs;
+    await cluster.run(leader.running!.leave());
+    await cluster.untilLeader(others(cluster, leader));
+    assert.ok(cluster.nowMs - startedMs < 250, `${cluster.nowMs - startedMs} ms`);
+  });
+});
