@@ -24,6 +24,8 @@ export interface RunningAgent {
   fetch(request: Request, remoteAddress?: string): Promise<Response>;
   /** Answers one DNS message; null when there is nothing to answer. `from` is the asker's address. */
   dns(packet: Uint8Array, transport: "udp" | "tcp", from: string): Uint8Array | null | Promise<Uint8Array | null>;
+  /** Answers one call of another agent, as `Peers.call` of its platform sent it. Errors are answers too: it never rejects. */
+  peer(path: string, bytes: Uint8Array): Promise<Uint8Array>;
   /** The platform's timer has gone off. */
   wake(): void;
   /** Leaves the datacenter gracefully; `stop` comes after. */
@@ -42,6 +44,7 @@ export async function createAgent(options: AgentOptions): Promise<RunningAgent> 
     handle: (request) => app.handle(request),
     fetch: (request, remoteAddress) => app.fetch(request, remoteAddress),
     dns: (packet, transport, from) => agent.dns(packet, transport, from),
+    peer: (path, bytes) => agent.peer(path, bytes),
     wake: () => agent.wake(),
     leave: () => agent.leave(),
     stop: () => agent.stop(),

@@ -34,7 +34,10 @@ export interface Platform {
 
 /** One call to another agent. The same bytes arrive at that agent's `peer(path, bytes)`, and what it returns comes back. */
 export interface Peers {
-  /** @throws OperationalError `unreachable` or `timeout`. */
+  /**
+   * @throws OperationalError `unreachable` when the call certainly did not arrive, `timeout` when no answer came in time,
+   * `outcome-unknown` when it was sent and the connection ended before an answer came.
+   */
   call(address: string, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
 }
 

@@ -42,7 +42,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   re2js: ["http", "endpoint", "acl", "filter"],
 };
 /** What each runtime's folder has, by the same names. */
-const RUNTIME_FILES = ["dns.ts", "http.ts", "index.ts", "main.ts"];
+const RUNTIME_FILES = ["dns.ts", "http.ts", "index.ts", "main.ts", "peers.ts"];
 const RUNTIMES = ["node", "bun", "deno"];
 const LINES_MAX = 500;
 /** Files that are longer all the same, and how long they may be: these figures only go down. */

@@ -12,7 +12,10 @@ export type {
   HttpListenerOptions,
   LogStoreOptions,
   NodePlatformOptions,
+  PeerHandle,
+  PeerListener,
 } from "../node/index.ts";
 export { listenDns, recurse } from "./dns.ts";
 export { listenHttp } from "./http.ts";
 export { main } from "./main.ts";
+export { httpPeers, listenPeers } from "./peers.ts";

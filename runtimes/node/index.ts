@@ -14,3 +14,5 @@ export type { LogStoreOptions } from "./log-store.ts";
 export { main } from "./main.ts";
 export { NodePlatform } from "./platform.ts";
 export type { NodePlatformOptions } from "./platform.ts";
+export { httpPeers, listenPeers } from "./peers.ts";
+export type { PeerHandle, PeerListener } from "./peers.ts";

@@ -16,6 +16,7 @@ import type {
 import { httpProbe } from "./http-probe.ts";
 import { recurse } from "./dns.ts";
 import { runProgram } from "./run-program.ts";
+import { httpPeers } from "./peers.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { reasonOf } from "../../src/util/reason-of.ts";
 
@@ -26,6 +27,8 @@ export interface NodePlatformOptions {
   report(event: ReportEvent): void;
   /** Called when the one timer goes off. */
   wake(): void;
+  /** The way to other agents; Node's when absent. */
+  peers?: Peers;
 }
 
 /** Timers longer than this overflow `setTimeout`; waking early is harmless. */
@@ -36,7 +39,7 @@ export class NodePlatform implements Platform {
   readonly log: LogStore;
   readonly blobs: Blobs;
   readonly report: (event: ReportEvent) => void;
-  readonly peers: Peers = new HttpPeers();
+  readonly peers: Peers;
   readonly http: HttpProbe = httpProbe;
   readonly tcp: TcpProbe = { connect: connectTcp };
   readonly dns: DnsClient = { recurse };
@@ -50,6 +53,7 @@ export class NodePlatform implements Platform {
     this.blobs = options.blobs;
     this.report = options.report;
     this.#wake = options.wake;
+    this.peers = options.peers ?? httpPeers();
   }
 
   now(): number {
@@ -74,30 +78,6 @@ export class NodePlatform implements Platform {
 
   fetch(request: Request): Promise<Response> {
     return fetch(request);
-  }
-}
-
-/** Peers over plain HTTP POST. */
-class HttpPeers implements Peers {
-  async call(address: string, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    try {
-      const response = await fetch(`http://${address}${path}`, {
-        method: "POST",
-        // Agents redirect nobody: whoever does is none.
-        redirect: "manual",
-        body: body as Uint8Array<ArrayBuffer>,
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (!response.ok) throw new OperationalError("unreachable", `${address} answered ${response.status}`);
-      return bytes;
-    } catch (error) {
-      if (error instanceof OperationalError) throw error;
-      const timedOut = (error as Error).name === "TimeoutError";
-      throw new OperationalError(timedOut ? "timeout" : "unreachable", `${address}: ${reasonOf(error)}`, {
-        cause: error,
-      });
-    }
   }
 }
 

@@ -5,7 +5,7 @@ import { agentUsage, type AgentFlags, parseAgentFlags } from "../../src/config/a
 import type { AgentConfig, ListenAddress } from "../../src/config/agent-config.ts";
 import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
 import { createAgent, type RunningAgent } from "../../src/index.ts";
-import type { Blobs, LogStore } from "../../src/platform.ts";
+import type { Blobs, LogStore, Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { text, utf8, uuid } from "../../src/util/bytes.ts";
 import { CONSUL_VERSION, VERSION } from "../../src/version.ts";
@@ -15,12 +15,15 @@ import { acquireDataDir, type DataDirLock } from "./data-dir-lock.ts";
 import type { HttpListener, HttpListenerOptions, Handle } from "./http.ts";
 import { openLogStore } from "./log-store.ts";
 import { LogSink } from "./log-sink.ts";
+import type { PeerHandle, PeerListener } from "./peers.ts";
 import { NodePlatform } from "./platform.ts";
 
 /** What differs between the runtimes. */
 export interface Runtime {
   name: "node" | "bun" | "deno";
   listenHttp(handle: Handle, options: HttpListenerOptions): Promise<HttpListener>;
+  listenPeers(handle: PeerHandle, options: { address: string; port: number }): Promise<PeerListener>;
+  httpPeers(): Peers;
   listenDns(handle: DnsHandle, options: { address: string; port: number }): Promise<{ port: number; close(): Promise<void> }>;
 }
 export type DnsHandle = (packet: Uint8Array, transport: "udp" | "tcp", from: string) => Uint8Array | null | Promise<Uint8Array | null>;
@@ -83,7 +86,7 @@ class AgentProcess {
     const ended = new Promise<number>((resolve) => {
       end = resolve;
     });
-    const platform = new NodePlatform({ log, blobs, report: sink.report, wake: () => this.#running?.wake() });
+    const platform = new NodePlatform({ log, blobs, report: sink.report, wake: () => this.#running?.wake(), peers: this.#runtime.httpPeers() });
     console.log("==> Starting Proconsul agent...");
     console.log(banner(config, this.#runtime));
     const running = await createAgent({ config, platform, stopped: end });
@@ -131,6 +134,8 @@ class AgentProcess {
         }),
       );
     }
+    if (config.server && config.ports.server > 0)
+      this.#listeners.push(await this.#runtime.listenPeers(running.peer, { address: config.bindAddress, port: config.ports.server }));
     for (const at of config.addresses.dns.map(tcpOnly))
       this.#listeners.push(await this.#runtime.listenDns(running.dns, { address: at.host, port: at.port }));
   }

@@ -6,6 +6,8 @@ import { Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration, RaftTimings } from "../raft/types.ts";
 import type { QueryOptions, Topology } from "../rpc/authority.ts";
+import { answerCall, CALL_PATH } from "../rpc/call.ts";
+import { PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-door.ts";
 import { Route } from "../rpc/route.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Coordinate, UserMap } from "../types/records.ts";
@@ -16,6 +18,7 @@ import { Server } from "../server/server.ts";
 import type { ConfigEntryInput } from "../state/command.ts";
 import { nsPerMs } from "../util/duration.ts";
 import type { Random } from "../util/random.ts";
+import { userMap } from "../util/user-map.ts";
 import { CONSUL_VERSION } from "../version.ts";
 import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
 import { agentGauges } from "./agent-gauges.ts";
@@ -28,13 +31,16 @@ import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
-import { refuseUnsupported } from "./support.ts";
+import { Servers } from "./servers.ts";
+import { refuseUnsupported, serverAddresses } from "./support.ts";
 import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } from "./self.ts";
 
 /** What an agent is made with. */
 export interface AgentOptions {
   config: AgentConfig;
   platform: Platform;
+  /** The servers of a new group, this one among them and the same on each; absent: what the configuration says. */
+  bootstrap?: Configuration;
   /** The agent has stopped by itself and cannot go on: the process should end with `exitCode`. */
   stopped(exitCode: number): void;
 }
@@ -43,6 +49,11 @@ export interface AgentOptions {
 const HEARTBEATS_PER_TIMEOUT = 10;
 /** A lease must end well before anybody can have been elected: raft/DESIGN.md. */
 const LEASE_SHARE_MAX = 0.9;
+
+/** The path by which a snapshot to restore is sent to the leader. */
+const RESTORE_PATH = "/rpc/1/restore";
+const RESTORE_TIMEOUT_MS = 10 * 60_000;
+const NO_META: UserMap = Object.freeze(userMap<string>()) as UserMap;
 
 /** The coordinate of who has measured nothing yet (Serf's default). */
 const ORIGIN: Coordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
@@ -84,6 +95,9 @@ export class Agent implements Topology {
   readonly local: LocalAgent;
   readonly random: Random;
   readonly events: Events = new Events();
+  readonly #door: PeerDoor;
+  /** The other servers that this one knows. */
+  readonly #servers: Servers;
   readonly #stopped: (exitCode: number) => void;
   readonly #dns: DnsService;
   readonly #dnsTiming: DnsTiming;
@@ -95,8 +109,8 @@ export class Agent implements Topology {
   #eventTime = 0;
 
   /** @throws OperationalError `unsupported` for settings that this build cannot keep to. */
-  constructor({ config, platform, stopped }: AgentOptions) {
-    refuseUnsupported(config);
+  constructor({ config, platform, bootstrap, stopped }: AgentOptions) {
+    if (bootstrap === undefined) refuseUnsupported(config);
     this.config = config;
     this.platform = platform;
     this.#stopped = stopped;
@@ -109,12 +123,18 @@ export class Agent implements Topology {
     this.#instruments = agentInstruments(this.metrics);
     this.defaultQuery = { consistency: "default", index: 0, waitMs: config.defaultQueryTimeMs };
     const serverLog = this.logs.logger("agent.server");
+    const { nodeId: id, datacenter } = config;
+    const identity: PeerIdentity = { id, datacenter, address: `${config.advertiseAddress}:${config.ports.server}` };
+    const client = new PeerClient(identity, platform.peers);
+    this.#door = new PeerDoor(identity, (error) => serverLog.error("a call of another agent failed: this is a bug", { error }));
     this.server = new Server({
       platform,
       timers: this.timers,
       id: config.nodeId,
       datacenter: config.datacenter,
-      bootstrap: this.#bootstrapConfiguration(),
+      bootstrap: bootstrap ?? this.#bootstrapConfiguration(),
+      client,
+      address: () => null,
       timings: raftTimings(config.raft),
       sessionTtlMinMs: config.sessionTtlMinMs,
       snapshotThreshold: config.raft.snapshotThreshold,
@@ -130,7 +150,34 @@ export class Agent implements Topology {
       leadership: (status) => this.#leadership(status.leading, status.leader),
       failed: (error) => this.#failed(error),
     });
-    this.route = new Route(this.server, this, config.performance.rpcHoldTimeoutMs);
+    this.server.serve(this.#door);
+    this.#servers = new Servers({
+      server: this.server,
+      client,
+      timers: this.timers,
+      now: () => platform.now(),
+      self: () => this.self,
+      address: identity.address,
+      expect: config.bootstrapExpect,
+      addresses: serverAddresses(config),
+      stabilizationMs: config.autopilot.serverStabilizationTimeMs,
+      noted: (member) => this.#noted(member),
+      log: (level, message, fields) => serverLog[level](message, fields),
+    });
+    this.#servers.serve(this.#door);
+    this.#door.serve(RESTORE_PATH, (_from, body) => {
+      if (!this.server.leading) throw new OperationalError("not-leader", "node is not the leader");
+      return this.#restoreHere(body.slice());
+    });
+    this.#door.serve(CALL_PATH, (_from, body) => answerCall(this.server, body));
+    this.route = new Route({
+      authority: this.server,
+      topology: this,
+      client,
+      timers: this.timers,
+      now: () => platform.now(),
+      holdMs: config.performance.rpcHoldTimeoutMs,
+    });
     this.random = this.server.random;
     this.#dns = new DnsService({
       config: dnsConfig(config),
@@ -181,6 +228,7 @@ export class Agent implements Topology {
   async start(): Promise<void> {
     await discardStaleBackups(this.platform.blobs);
     await this.server.start();
+    this.#servers.start();
     await this.local.start();
     this.metrics.start();
     this.#watches.set(this.config.watches);
@@ -210,6 +258,11 @@ export class Agent implements Topology {
     return this.#dnsTiming.handle(this.#dns, packet, transport, from);
   }
 
+  /** Answers a call of another agent. Errors are answers too: it never rejects. */
+  peer(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#door.handle(path, bytes);
+  }
+
   /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
   onReload: () => void = () => {
     throw new OperationalError(
@@ -229,6 +282,10 @@ export class Agent implements Topology {
   /** Leaves the datacenter. */
   async leave(): Promise<void> {
     this.log.info("leaving the datacenter");
+    if (this.server.leading && !this.server.alone) {
+      // Nobody need wait for an election.
+      await this.server.group.transfer(null).catch((error: unknown) => this.log.warn("failed to transfer leadership", { error }));
+    }
     this.#instruments.left.add(1);
   }
 
@@ -293,6 +350,7 @@ export class Agent implements Topology {
     this.metrics.stop();
     this.#watches.stop();
     this.#coordinate.stop();
+    this.#servers.stop();
     await this.local.stop();
     this.server.stop();
     await this.platform.log.close();
@@ -338,20 +396,35 @@ export class Agent implements Topology {
       this.#initialiseAutopilot();
       void this.#bootstrapConfigEntries();
     } else if (leader === null) this.log.warn("cluster leadership lost");
-    // What was told to another server may not have reached this one.
-    if (leading || (leader !== null && leader !== this.config.nodeId)) this.local.serverUp();
+    else if (leader !== this.config.nodeId) {
+      this.log.info("New leader elected", { payload: leader });
+      this.local.serverUp();
+    }
   }
 
   /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */
   async restore(snapshot: Uint8Array): Promise<void> {
+    await this.route.toLeader(RESTORE_PATH, snapshot, RESTORE_TIMEOUT_MS, () => this.#restoreHere(snapshot));
+  }
+
+  async #restoreHere(snapshot: Uint8Array): Promise<Uint8Array> {
     await this.server.restore(snapshot);
     // The state may be another cluster's: this server says again what it is.
     this.#reconcile();
     this.#initialiseAutopilot();
     this.local.serverUp();
+    return new Uint8Array(0);
+  }
+
+  /** Another server has said who it is: the leader has the catalog say so too. */
+  #noted(member: Member): void {
+    if (!this.server.leading) return;
+    const command = reconcileMember(member, this.server.state);
+    if (command !== null) this.server.write(command).catch((error: unknown) => this.log.error("failed to reconcile member", { error }));
   }
 
   #reconcile(): void {
+    for (const member of this.#servers.members) this.#noted(member);
     const startedMs = this.platform.now();
     const done = (): void => this.#instruments.reconcile.add(this.platform.now() - startedMs);
     const command = reconcileMember(this.self, this.server.state);
@@ -393,8 +466,10 @@ export class Agent implements Topology {
   /** The member that a server of the Raft group is. */
   #serverMember(id: string): ServerMember | null {
     const { self } = this;
-    if (id !== self.id) return null;
-    return { name: self.name, status: self.status, version: CONSUL_VERSION, meta: this.config.nodeMeta };
+    const member = id === self.id ? self : this.#servers.member(id);
+    if (member === null) return null;
+    const meta = id === self.id ? this.config.nodeMeta : NO_META;
+    return { name: member.name, status: member.status, version: CONSUL_VERSION, meta };
   }
 
   #failed(error: unknown): void {

@@ -9,17 +9,20 @@ export function refuseUnsupported(config: AgentConfig): void {
     throw new OperationalError("unsupported", `${setting}: ${why}`);
   };
   if (!config.server) refuse("server", "client agents are not in this build; start it with -server or -dev");
-  if (config.bootstrapExpect > 1)
+  const { addresses } = config.retryJoin;
+  if (config.bootstrapExpect > 1 && addresses.length === 0)
     refuse(
       "bootstrap_expect",
-      `a group of ${config.bootstrapExpect} servers is not in this build, which runs one; set it to 1`,
+      `servers find each other by the addresses of retry_join in this build; give those of all ${config.bootstrapExpect} servers`,
     );
-  if (!config.dev && !config.bootstrap)
+  if (!config.dev && !config.bootstrap && addresses.length === 0)
     refuse(
       "bootstrap_expect",
-      "a server that waits for others is not in this build; start it with -bootstrap-expect=1",
+      "a server that waits for others is told their addresses by retry_join in this build; give them, or start it with -bootstrap-expect=1",
     );
-  if (config.retryJoin.addresses.length > 0) refuse("retry_join", "this build cannot join other agents; remove it");
+  const provider = addresses.find((address) => address.includes("="));
+  if (provider !== undefined)
+    refuse("retry_join", `this build does not ask clouds for addresses (${provider.split(" ")[0]}); name the servers`);
   if (config.retryJoinWan.addresses.length > 0)
     refuse("retry_join_wan", "this build cannot join other datacenters; remove it");
   if (config.acl.enabled)
@@ -32,4 +35,15 @@ export function refuseUnsupported(config: AgentConfig): void {
     refuse("ports.https", "HTTPS is not in this build; put a proxy that ends TLS in front of the HTTP port");
   if (https.verifyIncoming || internalRpc.verifyIncoming || grpc.verifyIncoming)
     refuse("tls.verify_incoming", "TLS is not in this build, so nothing would be verified; remove it");
+}
+
+/** `host:port` of the servers that `retry_join` names; the port is that of servers unless it is given. */
+export function serverAddresses({ retryJoin, ports }: AgentConfig): string[] {
+  return retryJoin.addresses.map((address) => {
+    if (/^\[.*\]$/.test(address) || !address.includes(":")) return `${address}:${ports.server}`;
+    // A bare IPv6 address has more than one colon.
+    return address.indexOf(":") === address.lastIndexOf(":") || address.startsWith("[")
+      ? address
+      : `[${address}]:${ports.server}`;
+  });
 }

@@ -1,4 +1,6 @@
-// Every endpoint by its name: what a request from another agent may ask for, and what /v1/internal/rpc/methods lists.
+// All endpoints by name, so that a request can be sent to another agent as (name, arguments). Values that are more than
+// plain data say here how they become it.
+import type { Usage } from "../state/read.ts";
 import * as catalog from "./catalog.ts";
 import * as configEntry from "./config-entry.ts";
 import * as coordinate from "./coordinate.ts";
@@ -12,30 +14,61 @@ import * as txn from "./txn.ts";
 import * as ui from "./ui.ts";
 import * as uiMesh from "./ui-mesh.ts";
 
-/** An endpoint whose arguments are checked by whoever has its name. */
-export type Endpoint = CommandEndpoint<never, unknown> | QueryEndpoint<never, unknown>;
+/** An endpoint of whatever arguments and value. */
+export type AnyEndpoint = QueryEndpoint<never, unknown> | CommandEndpoint<never, unknown>;
 
-const areas: readonly object[] = [
-  catalog,
-  configEntry,
-  coordinate,
-  health,
-  kv,
-  operator,
-  query,
-  session,
-  txn,
-  ui,
-  uiMesh,
-];
-
-function isEndpoint(value: unknown): value is Endpoint {
-  return typeof value === "object" && value !== null && "kind" in value && "name" in value;
+/** How an endpoint's value becomes plain data and comes back from it. */
+export interface ValueForm {
+  pack(value: unknown): unknown;
+  unpack(packed: unknown): unknown;
 }
 
-export const endpoints: ReadonlyMap<string, Endpoint> = new Map(
+const isEndpoint = (value: unknown): value is AnyEndpoint =>
+  typeof value === "object" && value !== null && "kind" in value && "name" in value;
+
+const areas: readonly object[] = [catalog, configEntry, coordinate, health, kv, operator, query, session, txn, ui, uiMesh];
+
+/** Every endpoint, by its name. */
+export const endpoints: ReadonlyMap<string, AnyEndpoint> = new Map(
   areas
-    .flatMap((area) => Object.values(area))
+    .flatMap((area) => Object.values(area) as unknown[])
     .filter(isEndpoint)
-    .map((endpoint) => [endpoint.name, endpoint] as const),
+    .map((endpoint) => [endpoint.name, endpoint]),
 );
+
+type Rows = (readonly [string, unknown])[];
+const rows = (map: ReadonlyMap<string, unknown>): Rows => [...map];
+
+const forms: ReadonlyMap<string, ValueForm> = new Map<string, ValueForm>([
+  [
+    catalog.catalogServices.name,
+    { pack: (value) => rows(value as ReadonlyMap<string, unknown>), unpack: (packed) => new Map(packed as Rows) },
+  ],
+  [
+    operator.operatorUsage.name,
+    {
+      pack: (value) => {
+        const { connectServiceInstances, configEntries, ...counts } = value as Usage;
+        return {
+          ...counts,
+          connectServiceInstances: rows(connectServiceInstances),
+          configEntries: rows(configEntries),
+        };
+      },
+      unpack: (packed) => {
+        const usage = packed as Omit<Usage, "connectServiceInstances" | "configEntries"> &
+          Record<"connectServiceInstances" | "configEntries", Rows>;
+        return {
+          ...usage,
+          connectServiceInstances: new Map(usage.connectServiceInstances),
+          configEntries: new Map(usage.configEntries),
+        };
+      },
+    },
+  ],
+]);
+
+const asIs: ValueForm = { pack: (value) => value, unpack: (packed) => packed };
+
+/** The form of an endpoint's value; most are plain data already. */
+export const valueForm = (name: string): ValueForm => forms.get(name) ?? asIs;

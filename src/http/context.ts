@@ -194,7 +194,8 @@ export class Context {
       encodings.set(form, reply);
     }
     if (effective && this.query.text !== "" && this.query.has("cached")) return cachedReply(reply, isHit);
-    this.kept = answer;
+    // Kept replies are given on the leader's lease, which a consistent read must not trust.
+    if (consistency !== "consistent" || this.agent.route.alone) this.kept = answer;
     return reply;
   }
 }

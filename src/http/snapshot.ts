@@ -35,7 +35,7 @@ const STATE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 async function save(c: Context): Promise<Reply> {
   c.requireLocalDatacenter();
   const { server, platform, config } = c.agent;
-  if (!c.query.has("stale") && !(await server.untilReadable(config.performance.rpcHoldTimeoutMs)))
+  if (!c.query.has("stale") && !(await server.untilCurrent(config.performance.rpcHoldTimeoutMs)))
     throw new OperationalError("no-leader", "No cluster leader");
   const { point, chunks } = server.backup();
   const backup = await stageBackup({

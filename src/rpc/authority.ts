@@ -2,6 +2,7 @@
 // a client agent has none and sends everything on.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Read } from "../state/read.ts";
+import type { Peer } from "./peer-door.ts";
 
 /** https://developer.hashicorp.com/consul/api-docs/features/consistency */
 export type Consistency = "default" | "stale" | "consistent";
@@ -36,10 +37,22 @@ export interface Answer<R> {
 export interface Authority {
   /** True while answers from here are linearizable without asking anyone. */
   readonly readable: boolean;
-  /** Resolves once `readable` holds, true, or after `timeoutMs`, false. */
-  untilReadable(timeoutMs: number): Promise<boolean>;
+  /** This server leads, and everything before its term is applied. */
+  readonly leading: boolean;
+  /** This server is its whole group. */
+  readonly alone: boolean;
+  /** The server that leads, when it is another one and known. */
+  readonly leaderPeer: Peer | null;
+  /** Calls `listener` whenever who leads may have changed, until the function given back is called. */
+  onChange(listener: () => void): () => void;
+  /** Resolves when who leads changes, or after `timeoutMs`. */
+  untilChange(timeoutMs: number): Promise<void>;
+  /**
+   * Answers from this server's store: as it is for `stale`, else as its leader.
+   * @throws OperationalError `not-leader` or `no-leader` when it does not lead.
+   */
   query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>>;
-  /** @throws OperationalError; `outcome-unknown` when the command may yet be applied. */
+  /** @throws OperationalError; `not-leader` when nothing was done, `outcome-unknown` when it may yet be applied. */
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R>;
 }
 

@@ -6,6 +6,7 @@ import type { Timer, Timers } from "../host/timers.ts";
 import type { QueryOptions, SharedRead } from "../rpc/authority.ts";
 import type { StateStore } from "../state/store.ts";
 import type { WatchHandle, Watches } from "../state/watch.ts";
+import { OperationalError } from "../types/error.ts";
 import type { Random } from "../util/random.ts";
 import type { ReadCache } from "./read-cache.ts";
 
@@ -45,14 +46,20 @@ export class Blocking {
     });
   }
 
+  /** Sends on everyone who does not take a stale answer: this server leads no more. */
+  abandon(): void {
+    for (const waiter of this.#waiting) waiter.abandon();
+  }
+
   /** Answers everyone who waits with what there is now: the agent is going, or must stop vouching for its store. */
   release(): void {
-    for (const waiter of [...this.#waiting]) waiter.finish();
+    for (const waiter of this.#waiting) waiter.finish();
   }
 }
 
 interface Finishable {
   finish(): void;
+  abandon(): void;
 }
 
 class Waiter<A, R> implements Finishable {
@@ -60,6 +67,7 @@ class Waiter<A, R> implements Finishable {
   readonly #endpoint: QueryEndpoint<A, R>;
   readonly #args: A;
   readonly #index: number;
+  readonly #isStale: boolean;
   readonly #resolve: (shared: SharedRead<R>) => void;
   readonly #reject: (error: unknown) => void;
   readonly #all: Set<Finishable>;
@@ -80,6 +88,7 @@ class Waiter<A, R> implements Finishable {
     this.#endpoint = endpoint;
     this.#args = args;
     this.#index = options.index;
+    this.#isStale = options.consistency === "stale";
     this.#resolve = resolve;
     this.#reject = reject;
     this.#all = all;
@@ -103,6 +112,13 @@ class Waiter<A, R> implements Finishable {
     } catch (error) {
       this.#reject(error);
     }
+  }
+
+  /** Not from here any more, unless a stale answer will do. */
+  abandon(): void {
+    if (this.#isStale) return;
+    this.#end();
+    this.#reject(new OperationalError("not-leader", "node is not the leader"));
   }
 
   #woken(): void {

@@ -1,7 +1,8 @@
-// The Raft machine with its disk: carries out the machine's effects in the order it gives them (raft/DESIGN.md, the
-// host's duties) and matches commits with the proposals that wait for them. Knows bytes and indexes, no commands.
+// The Raft machine with its disk and its peers: carries out the machine's effects in the order it gives them
+// (raft/DESIGN.md, the host's duties) and matches commits with the proposals that wait for them. Knows bytes and indexes,
+// no commands.
 import { MachineHost } from "../host/machine-host.ts";
-import type { Timers } from "../host/timers.ts";
+import type { Timer, Timers } from "../host/timers.ts";
 import type { LoadedLog, LogStore, Platform } from "../platform.ts";
 import { RAFT_DEFAULTS } from "../raft/options.ts";
 import { Raft } from "../raft/raft.ts";
@@ -9,6 +10,8 @@ import type {
   Configuration,
   ConfigurationChange,
   Entry,
+  Message,
+  Outgoing,
   RaftEffect,
   RaftInput,
   RaftTimings,
@@ -17,6 +20,7 @@ import type {
   SnapshotPoint,
 } from "../raft/types.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
+import { unreachable } from "../util/assert.ts";
 import type { Sample } from "../util/instrument.ts";
 
 /** A proposal on its way: handed to `apply` with its entry, or failed. */
@@ -34,6 +38,16 @@ export interface ConsensusHost {
   apply(entry: Entry, proposal: Proposal | null): void;
   roleChanged(role: Role, term: number, leader: string | null): void;
   configurationChanged(configuration: Configuration): void;
+  /** Sends a message to another server; it may get lost. */
+  send(to: string, message: Message): void;
+  /** Sends the newest snapshot to another server, and calls `snapshotSent` at the end, always. */
+  sendSnapshot(to: string, term: number): void;
+  /** Puts a received snapshot in place of the store, unless the store is at or beyond it. */
+  install(snapshot: SnapshotPoint): void;
+  /** A received snapshot is of no use, and may be deleted. */
+  snapshotRefused(index: number): void;
+  /** A server has lost its disk: only an operator can help. */
+  peerLostData(id: string): void;
   /** The server can go on no more: a broken invariant, or a disk whose state is unknown. */
   failed(error: unknown): void;
 }
@@ -47,6 +61,10 @@ export interface ConsensusOptions {
   trailingEntries: number;
 }
 
+/** How long after the loss of leadership a proposal may wait for the log to tell its fate. */
+const FATE_MS = 2000;
+
+/** One server's part in the group. */
 export class Consensus {
   readonly #host: ConsensusHost;
   readonly #log: LogStore;
@@ -56,6 +74,9 @@ export class Consensus {
   readonly #accepted = new Map<number, { proposal: Proposal; term: number }>();
   readonly #reads = new Map<number, { ready(index: number): void; failed(error: OperationalError): void }>();
   readonly #transfers = new Map<number, { done(): void; failed(error: OperationalError): void }>();
+  /** What is said to the server whose messages are being handled: it goes back with the reply to them. */
+  #answers: { to: string; messages: Message[] } | null = null;
+  #fateTimer: Timer | null = null;
   #ref = 0;
 
   constructor(host: ConsensusHost, options: ConsensusOptions) {
@@ -94,9 +115,47 @@ export class Consensus {
       this.#driver.dispatch({ type: "bootstrap", configuration });
   }
 
+  /** Nothing is stored and nobody has called: the group may have its first configuration. */
+  get isVirgin(): boolean {
+    return this.#machine.lastIndex === 0;
+  }
+
+  /** Gives a new group its first configuration; every one of its servers must give the same. No effect on one that holds anything. */
+  bootstrap(configuration: Configuration): void {
+    if (this.isVirgin) this.#driver.dispatch({ type: "bootstrap", configuration });
+  }
+
+  /** Takes messages of another server; gives back what is to be said to it at once. */
+  received(from: string, messages: readonly Message[]): readonly Message[] {
+    const answers = { to: from, messages: [] };
+    this.#answers = answers;
+    try {
+      for (const message of messages) this.#driver.dispatch({ type: "message", from, message });
+    } finally {
+      this.#answers = null;
+    }
+    return answers.messages;
+  }
+
+  /** Messages to this server got lost. */
+  unreachable(peer: string): void {
+    this.#driver.dispatch({ type: "unreachable", peer });
+  }
+
+  /** A snapshot has come from a peer; it is durable, and ready for `install`. */
+  snapshotReceived(from: string, term: number, snapshot: SnapshotPoint): void {
+    this.#driver.dispatch({ type: "snapshot-received", from, term, snapshot });
+  }
+
+  /** The sending of a snapshot has ended. */
+  snapshotSent(peer: string, index: number, ok: boolean): void {
+    this.#driver.dispatch({ type: "snapshot-sent", peer, index, ok });
+  }
+
   /** Everything not committed is given up: its outcome is unknown. */
   stop(): void {
     this.#driver.stop();
+    this.#host.timers.cancel(this.#fateTimer);
     this.#failAll(shuttingDown());
   }
 
@@ -139,6 +198,10 @@ export class Consensus {
    */
   readIndex(): Promise<number> {
     return new Promise((resolve, reject) => {
+      if (this.#driver.stopped) {
+        reject(shuttingDown());
+        return;
+      }
       const ref = ++this.#ref;
       this.#reads.set(ref, { ready: resolve, failed: reject });
       this.#driver.dispatch({ type: "read-index", ref });
@@ -197,6 +260,7 @@ export class Consensus {
         for (const ref of effect.refs) this.#takeRead(ref)?.failed(noLeader());
         return;
       case "role":
+        this.#awaitFate(effect.role);
         this.#host.roleChanged(effect.role, effect.term, effect.leader);
         return;
       case "configuration":
@@ -208,10 +272,69 @@ export class Consensus {
           () => {},
         );
         return;
-      default:
-        // Messages, snapshots and reads between servers: a group of one has nobody to exchange them with.
+      case "send":
+        this.#send(effect.to, effect.message);
         return;
+      case "send-snapshot":
+        this.#host.sendSnapshot(effect.to, effect.term);
+        return;
+      case "install-snapshot":
+        this.#install(effect);
+        return;
+      case "snapshot-refused":
+        this.#host.snapshotRefused(effect.index);
+        return;
+      case "peer-lost-data":
+        this.#host.peerLostData(effect.peer);
+        return;
+      default:
+        unreachable(effect);
     }
+  }
+
+  #send(to: string, message: Message): void {
+    if (this.#answers?.to === to) this.#answers.messages.push(message);
+    else this.#host.send(to, message);
+  }
+
+  #sendAll(messages: readonly Outgoing[]): void {
+    if (this.#driver.stopped) return;
+    for (const { to, message } of messages) this.#send(to, message);
+  }
+
+  #install(effect: Extract<RaftEffect, { type: "install-snapshot" }>): void {
+    const { token, snapshot, then } = effect;
+    this.#host.install(snapshot);
+    // Whether these are in it cannot be told.
+    for (const [index, { proposal }] of this.#accepted) {
+      if (index > snapshot.index) continue;
+      this.#accepted.delete(index);
+      proposal.failed(outcomeUnknown());
+    }
+    this.#write(
+      () => this.#log.reset(snapshot.index, snapshot.term),
+      () => {
+        this.#driver.dispatch({ type: "persisted", token });
+        this.#sendAll(then);
+      },
+      () => this.#driver.dispatch({ type: "persist-refused", token }),
+    );
+  }
+
+  /** Who leads no more may still see its proposals committed by the next leader: for a while the log may tell. */
+  #awaitFate(role: Role): void {
+    const { timers } = this.#host;
+    if (role === "leader") {
+      timers.cancel(this.#fateTimer);
+      this.#fateTimer = null;
+      return;
+    }
+    if (this.#accepted.size === 0 || this.#fateTimer?.pending === true) return;
+    this.#fateTimer = timers.after(FATE_MS, () => {
+      const unknown = [...this.#accepted.values()];
+      this.#accepted.clear();
+      for (const { proposal } of unknown) proposal.failed(outcomeUnknown());
+    });
   }
 
   #takeRead(ref: number): { ready(index: number): void; failed(error: OperationalError): void } | undefined {
@@ -229,7 +352,8 @@ export class Consensus {
     this.#accepted.delete(entry.index);
     if (accepted.term === entry.term) this.#host.apply(entry, accepted.proposal);
     else {
-      accepted.proposal.failed(outcomeUnknown());
+      // Another leader's entry has its place: it is certainly not done.
+      accepted.proposal.failed(rejection("not-leader"));
       this.#host.apply(entry, null);
     }
   }
@@ -243,6 +367,7 @@ export class Consensus {
       () => {
         if (this.#machine.role === "leader") dispatchLog.add(platform.now() - startedMs);
         this.#driver.dispatch({ type: "persisted", token });
+        if (effect.then.length > 0) this.#sendAll(effect.then);
       },
       () => this.#driver.dispatch({ type: "persist-refused", token }),
     );

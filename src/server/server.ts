@@ -3,12 +3,14 @@
 // changes → whoever waits.
 import { decode, encode } from "../codec/value.ts";
 import type { CommandEndpoint, PrepareContext, QueryEndpoint } from "../endpoint/endpoint.ts";
-import type { Timer, Timers } from "../host/timers.ts";
+import type { Timers } from "../host/timers.ts";
 import type { LoadedLog, Platform } from "../platform.ts";
 import { reconcileLog } from "../raft/options.ts";
+import { findServer } from "../raft/configuration.ts";
 import type { Raft } from "../raft/raft.ts";
-import type { Configuration, ConfigurationChange, Entry, RaftTimings, Role, SnapshotPoint } from "../raft/types.ts";
+import type { Configuration, ConfigurationChange, Entry, Role, SnapshotPoint } from "../raft/types.ts";
 import type { Answer, Authority, QueryOptions, SharedRead } from "../rpc/authority.ts";
+import type { Peer, PeerDoor } from "../rpc/peer-door.ts";
 import type { Change } from "../state/change.ts";
 import type { Command, CommandResult } from "../state/command.ts";
 import { StateStore } from "../state/store.ts";
@@ -18,61 +20,28 @@ import type { Session } from "../types/records.ts";
 import { assert } from "../util/assert.ts";
 import { uuid } from "../util/bytes.ts";
 import { nsPerMs } from "../util/duration.ts";
-import type { Meter, Sample } from "../util/instrument.ts";
+import type { Sample } from "../util/instrument.ts";
 import { Random } from "../util/random.ts";
 import { Blocking, type BlockingHost } from "./blocking.ts";
-import type { HealthThresholds, ServerMember } from "./autopilot.ts";
+import type { HealthThresholds } from "./autopilot.ts";
+import { ChangeSignal } from "./change-signal.ts";
 import { Consensus } from "./consensus.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
 import { Pending } from "./pending.ts";
 import { ReadCache } from "./read-cache.ts";
-import {
-  decodeInSlices,
-  encodeSnapshot,
-  type LoadedSnapshot,
-  loadSnapshot,
-  saveSnapshot,
-  SnapshotDecoder,
-} from "./snapshots.ts";
+import { Replication } from "./replication.ts";
+import { type LoggedCommand, type Restore, Restores } from "./restores.ts";
+import type { ServerOptions } from "./server-options.ts";
+import { SnapshotTaker } from "./snapshot-taker.ts";
+import { encodeSnapshot, loadSnapshot } from "./snapshots.ts";
 
-export interface ServerOptions {
-  platform: Platform;
-  timers: Timers;
-  id: string;
-  datacenter: string;
-  /** The group of a first life; null when others bring it up. */
-  bootstrap: Configuration | null;
-  timings: RaftTimings;
-  sessionTtlMinMs: number;
-  /** Entries after which a snapshot is due, if the last one is `snapshotIntervalMs` old. */
-  snapshotThreshold: number;
-  snapshotIntervalMs: number;
-  trailingEntries: number;
-  /** The health thresholds that count until the store has an autopilot configuration. */
-  healthThresholds: HealthThresholds;
-  /** The member of the LAN pool that has a server's id, or null. */
-  member(id: string): ServerMember | null;
-  /** Where the server's metrics go. */
-  meter: Meter;
-  log(level: "debug" | "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
-  /** Who leads changed; `leading` only once everything before this server's term is applied. */
-  leadership(status: { leading: boolean; leader: string | null }): void;
-  /** The server has stopped and cannot go on. */
-  failed(error: unknown): void;
-}
-
-/** A whole state put in place of the store, through the log: the bytes are those of a snapshot file. */
-interface Restore {
-  type: "server.restore";
-  snapshot: Uint8Array;
-}
-type LoggedCommand = Command | Restore;
-
-/** A log that has outgrown its threshold this many times is compacted however recent the last snapshot is. */
-const THRESHOLD_FACTOR_MAX = 8;
 const SHARED_ANSWERS_MAX = 16_384;
+/** What Consul says of a leader that was never heard: the longest time that Go knows. */
+const NEVER_MS = 9_223_372_036_854;
+/** How often it is looked whether what was confirmed is applied. */
+const CURRENT_POLL_MS = 10;
 const NOTHING = new Uint8Array(0);
 
 export class Server implements Authority, BlockingHost, PrepareContext {
@@ -88,9 +57,11 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly #instruments: ServerInstruments;
   readonly #blocking: Blocking = new Blocking(this);
   readonly #duties: LeaderDuties;
-  readonly #readers = new Set<() => void>();
-  /** The stores of restores that this server proposed: built before they were, so that applying them takes no time. */
-  readonly #prepared = new WeakMap<Restore, StateStore>();
+  /** Tells when who leads may have changed. */
+  readonly #leadership: ChangeSignal;
+  readonly #replication: Replication;
+  readonly #snapshots: SnapshotTaker;
+  readonly #restores = new Restores();
   #consensus: Consensus | null = null;
   #state = new StateStore();
   /** The store's index less the log's: a state restored from elsewhere may be ahead of this log. */
@@ -102,14 +73,14 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #term = 0;
   /** This server leads and everything before its term is applied. */
   #established = false;
-  #snapshotting = false;
-  #snapshotTimer: Timer | null = null;
+  #stopping = false;
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#platform = options.platform;
     this.#instruments = new ServerInstruments(options.meter);
     this.timers = options.timers;
+    this.#leadership = new ChangeSignal(options.timers);
     this.datacenter = options.datacenter;
     this.sessionTtlMinMs = options.sessionTtlMinMs;
     this.random = new Random(seedOf(options.platform));
@@ -121,6 +92,25 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       thresholds: () => this.#healthThresholds(),
       member: (id) => options.member(id),
       change: async (change) => this.#changeGroup(change),
+    });
+    this.#replication = new Replication({
+      platform: options.platform,
+      timers: options.timers,
+      client: options.client,
+      electionTimeoutMs: options.timings.electionTimeoutMs,
+      consensus: () => this.#consensus,
+      address: (id) => this.#addressOf(id),
+      log: options.log,
+    });
+    this.#snapshots = new SnapshotTaker({
+      platform: options.platform,
+      timers: options.timers,
+      options,
+      instruments: this.#instruments,
+      grown: () => this.#applied - this.#running.raft.snapshotIndex,
+      point: () => this.#point(),
+      state: () => this.#state,
+      taken: (point) => this.#running.snapshotTaken(point),
     });
     this.#duties = new LeaderDuties({
       timers: options.timers,
@@ -182,10 +172,17 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         dispatchLog: this.#instruments.dispatchLog,
         apply: (entry, proposal) => this.#apply(entry, proposal as Pending<LoggedCommand, CommandResult> | null),
         roleChanged: (role, term, leader) => this.#roleChanged(role, term, leader),
-        configurationChanged: () => this.group.changed(),
+        configurationChanged: () => this.#groupChanged(),
+        send: (to, message) => this.#replication.send(to, message),
+        sendSnapshot: (to, term) => this.#replication.sendSnapshot(to, term),
+        install: (point) => this.#install(point),
+        snapshotRefused: (index) => this.#replication.refused(index),
+        peerLostData: (id) =>
+          this.#options.log("error", "a server has lost its data: remove it, and let it join under a new id", { id }),
         failed: (error) => {
-          this.#lead(false);
           this.#blocking.release();
+          this.#lead(false);
+          this.#replication.stop();
           this.#options.failed(error);
         },
       },
@@ -200,16 +197,54 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     );
     this.#consensus.start(this.#options.bootstrap);
     this.group.changed();
-    this.#snapshotTimer = this.timers.after(this.#options.snapshotIntervalMs, () => this.#snapshotTick());
+    this.#snapshots.start();
   }
 
   /** Ends what is under way; the log stays as it is. */
   stop(): void {
-    this.timers.cancel(this.#snapshotTimer);
+    this.#snapshots.stop();
     this.group.stop();
-    this.#lead(false);
+    this.#stopping = true;
     this.#blocking.release();
+    this.#lead(false);
+    this.#replication.stop();
     this.#consensus?.stop();
+  }
+
+  /** Takes the calls of other servers. */
+  serve(door: PeerDoor): void {
+    this.#replication.serve(door);
+  }
+
+  /** Nothing is stored here and no group has called. */
+  get isVirgin(): boolean {
+    return this.#consensus?.isVirgin ?? true;
+  }
+
+  /** Gives a new group its first configuration; every one of its servers must give the same. No effect on one that holds anything. */
+  bootstrap(configuration: Configuration): void {
+    this.#running.bootstrap(configuration);
+  }
+
+  #groupChanged(): void {
+    this.#replication.changed();
+    // Answers that were kept on the word of a group of one.
+    this.cache.clear();
+    this.group.changed();
+  }
+
+  #addressOf(id: string): string | null {
+    const configured = findServer(this.#running.raft.configuration, id)?.address;
+    return this.#options.address(id) ?? configured ?? this.#replication.callerAddress(id);
+  }
+
+  /** A snapshot of the leader takes the place of the store. */
+  #install(point: SnapshotPoint): void {
+    const store = this.#replication.take(point.index);
+    if (point.index <= this.#applied) return;
+    assert(store !== null, `the snapshot of ${point.index} was not received`);
+    this.#replace(store, point.index);
+    this.#options.log("info", "installed snapshot", { index: point.index });
   }
 
   // -------------------------------------------------------------------------------------------------- Authority
@@ -218,29 +253,64 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     return this.#established && this.#running.raft.canReadLocally(this.#platform.now());
   }
 
-  untilReadable(timeoutMs: number): Promise<boolean> {
-    if (this.readable) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#readers.delete(done);
-        this.timers.cancel(timer);
-        resolve(this.readable);
-      };
-      const timer = this.timers.after(timeoutMs, done);
-      this.#readers.add(done);
-    });
+  /** This server is the whole group: nobody else can know better. */
+  get alone(): boolean {
+    return this.#consensus !== null && this.#running.raft.configuration.servers.length === 1;
+  }
+
+  /** What is done here now is linearizable. */
+  get #sure(): boolean {
+    return this.#established && (this.alone || this.readable);
+  }
+
+  get leaderPeer(): Peer | null {
+    const id = this.#leader;
+    if (id === null || id === this.#options.id) return null;
+    const address = this.#addressOf(id);
+    return address === null ? null : { id, address };
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#leadership.onChange(listener);
+  }
+
+  untilChange(timeoutMs: number): Promise<void> {
+    return this.#leadership.untilChange(timeoutMs);
+  }
+
+  /** True once the store here holds all that was acknowledged before the call; false when that is not known in time. */
+  async untilCurrent(timeoutMs: number): Promise<boolean> {
+    const until = this.#platform.now() + timeoutMs;
+    let wanted: number | null = null;
+    while (!this.readable && (wanted === null || this.#applied < wanted)) {
+      const leftMs = until - this.#platform.now();
+      if (leftMs <= 0) return false;
+      if (wanted === null && this.#leader !== null) wanted = await this.#running.readIndex().catch(() => null);
+      if (wanted === null || this.#applied < wanted) await this.untilChange(Math.min(leftMs, CURRENT_POLL_MS));
+    }
+    return true;
   }
 
   query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>> {
     this.#instruments.requests.add(1);
     this.#instruments.queries.add(1);
-    if (options.consistency === "consistent") return this.#consistent(endpoint, args, options);
+    const isStale = options.consistency === "stale";
+    if (!isStale && (options.consistency === "consistent" || !this.#sure))
+      return this.#consistent(endpoint, args, options);
     const shared = this.#blocking.query(endpoint, args, options);
-    return shared instanceof Promise ? shared.then((late) => this.#answer(late)) : this.#answer(shared);
+    if (!(shared instanceof Promise)) return this.#answer(shared);
+    // Time has passed: another server may lead by now.
+    return shared.then((late) =>
+      isStale || this.#stopping || this.readable ? this.#answer(late) : this.#again(endpoint, args),
+    );
   }
 
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
     this.#instruments.requests.add(1);
+    return this.#sure ? this.#command(endpoint, args) : this.#confirmed(() => this.#command(endpoint, args));
+  }
+
+  #command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
     const sample = this.#instruments.commands.get(endpoint.name) ?? null;
     const startedMs = this.#platform.now();
     const prepared = endpoint.prepare(this, args);
@@ -259,9 +329,25 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   async #consistent<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
+    const shared = await this.#confirmed(() => this.#blocking.query(endpoint, args, options));
+    if (options.index === 0 || this.#stopping || this.readable) return this.#answer(shared);
+    return this.#again(endpoint, args);
+  }
+
+  /** The answer as of now, after a wait. */
+  #again<A, R>(endpoint: QueryEndpoint<A, R>, args: A): Promise<Answer<R>> {
+    return this.#consistent(endpoint, args, { consistency: "consistent", index: 0, waitMs: 0 });
+  }
+
+  /**
+   * Does something once a quorum has said that this server leads still.
+   * @throws OperationalError `not-leader` or `no-leader` when it does not; nothing has been done then.
+   */
+  async #confirmed<T>(request: () => T | Promise<T>): Promise<T> {
+    if (!this.#established) throw new OperationalError("not-leader", "node is not the leader");
     // On a leader everything committed is applied in the same turn, so the confirmed index is always there already.
     await this.#running.readIndex();
-    return this.#answer(await this.#blocking.query(endpoint, args, options));
+    return request();
   }
 
   #answer<R>(shared: SharedRead<R>): Answer<R> {
@@ -269,7 +355,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       shared,
       index: Math.max(1, shared.read.index),
       knownLeader: this.#leader !== null,
-      lastContactMs: this.#established ? 0 : this.#running.raft.lastContact(this.#platform.now()),
+      lastContactMs: this.#established ? 0 : Math.min(NEVER_MS, this.#running.raft.lastContact(this.#platform.now())),
     };
   }
 
@@ -346,8 +432,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     }
     if (topics.length > 0) this.#tell(changes, topics, index);
     pending?.settle(result);
-    if (entry.index - this.#running.raft.snapshotIndex >= this.#options.snapshotThreshold * THRESHOLD_FACTOR_MAX)
-      void this.#takeSnapshot();
+    this.#snapshots.applied();
   }
 
   #tell(changes: readonly Change[], topics: readonly string[], index: number): void {
@@ -365,7 +450,9 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#leader = leader;
     if (role !== "leader") this.#lead(false);
     else this.#establish();
-    if (changed) this.#options.leadership({ leading: this.#established, leader });
+    if (!changed) return;
+    this.#options.leadership({ leading: this.#established, leader });
+    this.#leadership.tell();
   }
 
   /** Leads for good once an entry of its own term is applied: everything before it is then applied too. */
@@ -384,9 +471,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       this.#duties.stop();
       // What is kept may be out of date as soon as another server leads.
       this.cache.clear();
+      if (!this.#stopping) this.#blocking.abandon();
     }
     this.#options.leadership({ leading, leader: this.#leader });
-    for (const reader of Array.from(this.#readers)) reader();
+    this.#leadership.tell();
   }
 
   // ------------------------------------------------------------------------------------------------- snapshots
@@ -399,16 +487,12 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   /** Puts the state of a snapshot file in place of the store, on every server. @throws OperationalError when it is damaged. */
   async restore(snapshot: Uint8Array): Promise<void> {
-    // Refused here rather than by every server once it is in the log.
-    const { store } = await decodeInSlices(this.timers, snapshot);
-    const command: Restore = { type: "server.restore", snapshot };
-    this.#prepared.set(command, store);
-    const result = await this.#propose(command);
+    const result = await this.#propose(await this.#restores.prepare(this.timers, snapshot));
     if (!result.ok) throw new OperationalError(result.error.code, result.error.message);
   }
 
   #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
-    const store = this.#prepared.get(command) ?? decodeWhole(command.snapshot).store;
+    const store = this.#restores.storeOf(command);
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
     const index = entry.index + this.#indexOffset;
     if (index > store.lastIndex) store.skip(index);
@@ -416,7 +500,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });
     // The entry holds the whole state: compact it away.
-    void this.#takeSnapshot();
+    void this.#snapshots.take();
   }
 
   #replace(store: StateStore, logIndex: number): void {
@@ -436,41 +520,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     assert(term !== null, `the term of applied entry ${this.#applied} is not known`);
     return { index: this.#applied, term, configuration, configurationIndex: index };
   }
-
-  #snapshotTick(): void {
-    this.#snapshotTimer = this.timers.after(this.#options.snapshotIntervalMs, () => this.#snapshotTick());
-    if (this.#applied - this.#running.raft.snapshotIndex >= this.#options.snapshotThreshold) void this.#takeSnapshot();
-  }
-
-  async #takeSnapshot(): Promise<void> {
-    if (this.#snapshotting) return;
-    this.#snapshotting = true;
-    const { log } = this.#options;
-    try {
-      const point = this.#point();
-      const started = this.#platform.now();
-      const view = this.#state.snapshot();
-      const createdMs = this.#platform.now();
-      await saveSnapshot(this.#platform.blobs, this.timers, point, view);
-      const endedMs = this.#platform.now();
-      this.#running.snapshotTaken(point);
-      this.#instruments.snapshotCreated.add(createdMs - started);
-      this.#instruments.snapshotPersisted.add(endedMs - createdMs);
-      this.#instruments.snapshotTaken.add(endedMs - started);
-      log("info", "snapshot complete up to index", { index: point.index, ms: Math.round(endedMs - started) });
-    } catch (error) {
-      log("error", "failed to take snapshot; the log is kept until one succeeds", { error });
-    } finally {
-      this.#snapshotting = false;
-    }
-  }
-}
-
-/** @throws OperationalError when it is damaged. */
-function decodeWhole(snapshot: Uint8Array): LoadedSnapshot {
-  const decoder = new SnapshotDecoder();
-  decoder.push(snapshot);
-  return decoder.finish();
 }
 
 function seedOf(platform: Pick<Platform, "random">): number {

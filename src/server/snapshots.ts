@@ -26,6 +26,32 @@ export interface LoadedSnapshot {
 /** A name that sorts as the index does. */
 const nameOf = (point: SnapshotPoint): string => `${PREFIX}${String(point.index).padStart(16, "0")}-${point.term}.snap`;
 
+const NAME = /^snapshots\/(\d{16})-(\d{1,16})\.snap$/;
+
+/** Where the snapshot of that name stands. @throws OperationalError `invalid-request` when it is none. */
+export function placeOf(name: string): { index: number; term: number } {
+  const [, index, term] = (typeof name === "string" ? NAME.exec(name) : null) ?? [];
+  if (index === undefined || term === undefined)
+    throw new OperationalError("invalid-request", "not the name of a snapshot");
+  return { index: Number(index), term: Number(term) };
+}
+
+/** The name of the newest snapshot, or null. */
+export async function newestSnapshot(blobs: Blobs): Promise<string | null> {
+  return (await blobs.list(PREFIX)).at(-1) ?? null;
+}
+
+/** Deletes all snapshots of `index`. */
+export async function deleteSnapshot(blobs: Blobs, index: number): Promise<void> {
+  for (const name of await blobs.list(PREFIX)) if (placeOf(name).index === index) await blobs.delete(name);
+}
+
+/** Deletes all but the newest two. */
+export async function pruneSnapshots(blobs: Blobs): Promise<void> {
+  const names = await blobs.list(PREFIX);
+  for (const old of names.slice(0, Math.max(0, names.length - KEPT))) await blobs.delete(old);
+}
+
 /** Writes a snapshot; it is durable when this resolves. Older ones go, save one. */
 export async function saveSnapshot(
   blobs: Blobs,
@@ -42,8 +68,7 @@ export async function saveSnapshot(
     await file.abort();
     throw error;
   }
-  const names = await blobs.list(PREFIX);
-  for (const old of names.slice(0, Math.max(0, names.length - KEPT))) await blobs.delete(old);
+  await pruneSnapshots(blobs);
 }
 
 /** The newest snapshot that is whole, or null. A damaged one is told to `damaged` and passed over. */

@@ -207,7 +207,8 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
   };
 }
 
-class TestRequest implements HttpRequest {
+/** A request as a runtime would hand it in, whose sender can go away. */
+export class TestRequest implements HttpRequest {
   readonly method: string;
   readonly target: string;
   readonly remoteAddress = "127.0.0.1";
@@ -251,7 +252,8 @@ class TestRequest implements HttpRequest {
   }
 }
 
-async function readReply(running: RunningAgent, request: TestRequest): Promise<TestReply> {
+/** Has the agent answer, and reads the answer whole. */
+export async function readReply(running: RunningAgent, request: TestRequest): Promise<TestReply> {
   const reply = await running.handle(request);
   const bytes = await bodyOf(reply);
   const shown = text(bytes);

@@ -1,0 +1,99 @@
+// What every call between agents is wrapped in. A request names the protocol's version, the datacenter, who sends it, whom
+// it is for and its path; a reply says whether it is an answer or an error. Who is addressed by mistake (another cluster at
+// a known address, a server that was replaced by another) refuses, and says why.
+//   request  'P' version · datacenter, from, address, to, path: each a byte of length and UTF-8 · body
+//   reply    'P' version · 0 and the body, or 1 and an encoded { code, message, status }
+import { decode, encode } from "../codec/value.ts";
+import { type ErrorCode, OperationalError } from "../types/error.ts";
+import { concat, isUtf8, text, utf8 } from "../util/bytes.ts";
+
+/** Agents of another version refuse each other. */
+export const PROTOCOL_VERSION = 1;
+
+/** A call, unwrapped. */
+export interface Envelope {
+  datacenter: string;
+  /** The sender's node id. */
+  from: string;
+  /** Where the sender takes calls itself, `host:port`; "" when it takes none. */
+  address: string;
+  /** The node id that it is for; "" for whoever is at the address. */
+  to: string;
+  path: string;
+  body: Uint8Array;
+}
+
+const MAGIC = 0x50;
+const HEADER_BYTES = 2;
+const NAMES = 5;
+const NAME_BYTES_MAX = 255;
+const ANSWER = 0;
+const ERROR = 1;
+
+/** The bytes of a request without its body, which follows them: they are the same for every call to one peer and path. */
+export function encodeRequestHead({ datacenter, from, address, to, path }: Omit<Envelope, "body">): Uint8Array {
+  const names = [datacenter, from, address, to, path].map((name) => {
+    const bytes = utf8(name);
+    if (bytes.length > NAME_BYTES_MAX)
+      throw new OperationalError("invalid-request", `longer than ${NAME_BYTES_MAX} bytes: ${name}`);
+    return bytes;
+  });
+  return concat([
+    Uint8Array.of(MAGIC, PROTOCOL_VERSION),
+    ...names.flatMap((name) => [Uint8Array.of(name.length), name]),
+  ]);
+}
+
+/** @throws OperationalError `invalid-request` that says what is wrong. The body is a view into `bytes`. */
+export function decodeRequest(bytes: Uint8Array): Envelope {
+  requireVersion(bytes);
+  const names: string[] = [];
+  let at = HEADER_BYTES;
+  for (let i = 0; i < NAMES; i += 1) {
+    const end = at + 1 + (bytes[at] ?? 0);
+    const name = bytes.subarray(at + 1, end);
+    if (end > bytes.length || !isUtf8(name))
+      throw new OperationalError("invalid-request", "a call between agents is malformed");
+    names.push(text(name));
+    at = end;
+  }
+  const [datacenter, from, address, to, path] = names as [string, string, string, string, string];
+  return { datacenter, from, address, to, path, body: bytes.subarray(at) };
+}
+
+/** A reply that answers. */
+export function encodeAnswer(body: Uint8Array): Uint8Array {
+  return concat([Uint8Array.of(MAGIC, PROTOCOL_VERSION, ANSWER), body]);
+}
+
+/** A reply that says what went wrong. */
+export function encodeError({ code, message, status }: OperationalError): Uint8Array {
+  return concat([Uint8Array.of(MAGIC, PROTOCOL_VERSION, ERROR), encode({ code, message, status })]);
+}
+
+/** The body of a reply. @throws OperationalError what the peer threw, or `unreachable` when it is none of our kind. */
+export function decodeReply(bytes: Uint8Array): Uint8Array {
+  requireVersion(bytes);
+  const kind = bytes[HEADER_BYTES];
+  const body = bytes.subarray(HEADER_BYTES + 1);
+  if (kind === ANSWER) return body;
+  if (kind === ERROR) {
+    const { code, message, status } = decode(body) as { code: ErrorCode; message: string; status?: number };
+    if (typeof code === "string" && typeof message === "string")
+      throw new OperationalError(code, message, typeof status === "number" ? { status } : {});
+  }
+  throw new OperationalError("invalid-request", "a reply between agents is malformed");
+}
+
+function requireVersion(bytes: Uint8Array): void {
+  if (bytes.length <= HEADER_BYTES || bytes[0] !== MAGIC)
+    throw new OperationalError(
+      "invalid-request",
+      "what came is no message of this protocol: another program is at that address",
+    );
+  if (bytes[1] !== PROTOCOL_VERSION)
+    throw new OperationalError(
+      "invalid-request",
+      `the peer speaks version ${bytes[1]} of the protocol, this agent ${PROTOCOL_VERSION}`,
+    );
+}

@@ -1,0 +1,91 @@
+// Calls between agents, both ways: `PeerDoor` hands what comes in to whoever serves its path, `PeerClient` sends.
+import type { Peers } from "../platform.ts";
+import { OperationalError } from "../types/error.ts";
+import { concat } from "../util/bytes.ts";
+import { decodeReply, decodeRequest, encodeAnswer, encodeError, encodeRequestHead } from "./envelope.ts";
+
+/** Serves one path: who asks, and with what. What it throws goes back to the asker. */
+export type PeerHandler = (from: Peer, body: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+
+/** Who this agent is to others. */
+export interface PeerIdentity {
+  readonly id: string;
+  readonly datacenter: string;
+  /** `host:port` where it takes calls; "" when it takes none. */
+  readonly address: string;
+}
+
+/** Another agent: its node id, and `host:port` where it takes calls. */
+export interface Peer {
+  readonly id: string;
+  readonly address: string;
+}
+
+/** The way in. */
+export class PeerDoor {
+  readonly #identity: PeerIdentity;
+  readonly #handlers = new Map<string, PeerHandler>();
+  readonly #bug: (error: unknown) => void;
+
+  /** @param bug told of what was thrown and is no operational error. */
+  constructor(identity: PeerIdentity, bug: (error: unknown) => void) {
+    this.#identity = identity;
+    this.#bug = bug;
+  }
+
+  /** Serves `path` from now on. */
+  serve(path: string, handler: PeerHandler): void {
+    this.#handlers.set(path, handler);
+  }
+
+  /** Answers a call; errors are answers too. Never rejects. */
+  async handle(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+    try {
+      return encodeAnswer(await this.#dispatch(path, bytes));
+    } catch (error) {
+      if (error instanceof OperationalError) return encodeError(error);
+      this.#bug(error);
+      return encodeError(
+        new OperationalError("refused", "Internal error: the log of the agent that was asked has the details"),
+      );
+    }
+  }
+
+  #dispatch(path: string, bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    const request = decodeRequest(bytes);
+    const { id, datacenter } = this.#identity;
+    if (request.datacenter !== datacenter)
+      throw new OperationalError(
+        "no-path-to-datacenter",
+        `agent ${id} is of datacenter ${datacenter}, not ${request.datacenter}`,
+      );
+    if (request.to !== "" && request.to !== id)
+      throw new OperationalError("unreachable", `agent ${request.to} is not here: this is ${id}`);
+    const handler = this.#handlers.get(path);
+    if (request.path !== path || handler === undefined)
+      throw new OperationalError("unsupported", `agents of this version answer no calls to ${path}`);
+    return handler({ id: request.from, address: request.address }, request.body);
+  }
+}
+
+/** The way out. */
+export class PeerClient {
+  readonly #identity: PeerIdentity;
+  readonly #peers: Peers;
+
+  constructor(identity: PeerIdentity, peers: Peers) {
+    this.#identity = identity;
+    this.#peers = peers;
+  }
+
+  /**
+   * Calls an agent. `peer.id` may be "" for whoever is at the address.
+   * @throws OperationalError what the peer threw; `unreachable` when the call certainly did not arrive; `timeout` or
+   * `outcome-unknown` when it may have.
+   */
+  async call(peer: Peer, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const { id, datacenter, address } = this.#identity;
+    const head = encodeRequestHead({ datacenter, from: id, address, to: peer.id, path });
+    return decodeReply(await this.#peers.call(peer.address, path, concat([head, body]), timeoutMs));
+  }
+}

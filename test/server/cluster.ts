@@ -1,0 +1,345 @@
+// Several whole agents in one process on one virtual clock, with a network between them that delays, loses and cuts. The
+// same seed gives the same run. Time passes only in `advance`, `until` and `run`.
+//
+//   const cluster = await Cluster.start(3);
+//   const leader = await cluster.untilLeader();
+//   const reply = await cluster.run(leader.fetch("PUT", "/v1/kv/a", "x"));
+//   cluster.cut([leader]); cluster.heal(); await cluster.crash(leader); await cluster.restart(leader);
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import type { AgentConfig } from "../../src/config/agent-config.ts";
+import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
+import { createAgent, OperationalError, type RunningAgent } from "../../src/index.ts";
+import type { LogEvent, Peers, Platform, ReportEvent } from "../../src/platform.ts";
+import { makeConfiguration } from "../../src/raft/configuration.ts";
+import type { Configuration } from "../../src/raft/types.ts";
+import { Heap } from "../../src/util/heap.ts";
+import { Random } from "../../src/util/random.ts";
+import { readReply, type TestBody, testConfig, type TestReply, TestRequest } from "../support/agent.ts";
+
+export interface ClusterOptions {
+  seed?: number;
+  /** How long a call takes one way: from and to. */
+  latencyMs?: readonly [number, number];
+  /** Further settings of every agent. */
+  config?: Partial<AgentConfig>;
+  raft?: Partial<AgentConfig["raft"]>;
+}
+
+const START_MS = Date.UTC(2030, 0, 1);
+const PORT = 8300;
+const NEVER = new Promise<never>(() => {});
+
+export class Cluster {
+  readonly nodes: Node[] = [];
+  readonly random: Random;
+  readonly options: ClusterOptions;
+  /** The share of calls and of replies that get lost. */
+  loss = 0;
+  latencyMs: readonly [number, number];
+  nowMs = 0;
+  /** What servers are told of each other: `bootstrap_expect` and `retry_join`. */
+  joining: { expect: number; addresses: readonly string[] } = { expect: 0, addresses: [] };
+  /** Calls delivered so far. */
+  calls = 0;
+  readonly #events = new Heap<() => void>();
+  /** Pairs that hear nothing of each other, `from>to`. */
+  readonly #cut = new Set<string>();
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+    this.random = new Random(options.seed ?? 1);
+    this.latencyMs = options.latencyMs ?? [1, 3];
+  }
+
+  /** Starts `size` servers that form one group. */
+  static async start(size: number, options: ClusterOptions = {}): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    for (let i = 0; i < size; i += 1) cluster.nodes.push(new Node(cluster, i));
+    const group = makeConfiguration(cluster.nodes.map(({ id, address }) => ({ id, address, voter: true })));
+    for (const node of cluster.nodes) await node.start(group);
+    return cluster;
+  }
+
+  /** Starts servers that know nothing but each other's addresses, one after the other, `apartMs` between them. */
+  static async startByJoin(size: number, options: ClusterOptions = {}, apartMs = 0): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    for (let i = 0; i < size; i += 1) cluster.nodes.push(new Node(cluster, i));
+    cluster.joining = { expect: size, addresses: cluster.nodes.map(({ address }) => address) };
+    for (const node of cluster.nodes) {
+      await node.start(null);
+      await cluster.advance(apartMs);
+    }
+    return cluster;
+  }
+
+  /** Starts a server that no group knows yet. */
+  async join(): Promise<Node> {
+    const node = new Node(this, this.nodes.length);
+    this.nodes.push(node);
+    await node.start(null);
+    return node;
+  }
+
+  /** Calls `event` at a time, events of one time in the order they were asked for. */
+  at(ms: number, event: () => void): void {
+    this.#events.push(Math.max(ms, this.nowMs), event);
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.#pass(this.nowMs + ms, () => false);
+  }
+
+  /** Lets time pass until it holds. @throws after `maxMs` of virtual time. */
+  async until(condition: () => boolean, what: string, maxMs = 30_000): Promise<void> {
+    await this.#pass(this.nowMs + maxMs, condition);
+    assert.ok(condition(), `${what}: not within ${maxMs} ms`);
+  }
+
+  /** Lets time pass until the promise is settled. */
+  async run<T>(promise: Promise<T>, maxMs = 60_000): Promise<T> {
+    let isSettled = false;
+    const settled = (): void => {
+      isSettled = true;
+    };
+    promise.then(settled, settled);
+    await this.until(() => isSettled, "the promise is settled", maxMs);
+    return promise;
+  }
+
+  /** The server that leads, if there is exactly one that says so and works. */
+  get leader(): Node | null {
+    const leaders = this.nodes.filter(
+      (node) => node.running?.agent.server.leading === true && node.running.agent.server.readable,
+    );
+    return leaders.length === 1 ? (leaders[0] as Node) : null;
+  }
+
+  async untilLeader(among: readonly Node[] = this.nodes): Promise<Node> {
+    await this.until(() => this.leader !== null && among.includes(this.leader), "a leader");
+    return this.leader as Node;
+  }
+
+  /** Every running server has applied all that any of them has, and holds the same. */
+  async untilEqual(): Promise<void> {
+    const running = (): Node[] => this.nodes.filter((node) => node.running !== null);
+    await this.until(
+      () => new Set(running().map((node) => node.server.appliedIndex)).size === 1,
+      "all have applied the same",
+    );
+    const hashes = running().map((node) => node.server.state.hash());
+    assert.equal(new Set(hashes.map(String)).size, 1, "equal index, different state");
+  }
+
+  /** Cuts these off from all others. */
+  cut(nodes: readonly Node[]): void {
+    for (const a of this.nodes) {
+      for (const b of this.nodes)
+        if (nodes.includes(a) !== nodes.includes(b)) this.#cut.add(`${a.address}>${b.address}`);
+    }
+  }
+
+  heal(): void {
+    this.#cut.clear();
+    this.loss = 0;
+  }
+
+  async stop(): Promise<void> {
+    for (const node of this.nodes) await node.crash();
+  }
+
+  /** Carries a call there and its reply back, or loses either. */
+  carry(from: string, to: string, path: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const sender = this.#node(from);
+      const life = sender?.life;
+      // The answer to who crashed meanwhile goes nowhere.
+      const alive = (then: () => void) => (): void => {
+        if (sender?.life === life) then();
+      };
+      this.at(
+        this.nowMs + timeoutMs,
+        alive(() => reject(new OperationalError("timeout", `${to}: no answer in time`))),
+      );
+      if (this.#isLost(from, to)) return;
+      this.at(this.nowMs + this.#delay(), () => {
+        const target = this.#node(to)?.running ?? null;
+        if (target === null) {
+          this.at(
+            this.nowMs + this.#delay(),
+            alive(() => reject(new OperationalError("unreachable", `${to}: connection refused`))),
+          );
+          return;
+        }
+        this.calls += 1;
+        // What is sent is what arrives, whatever the sender does with its bytes.
+        void target.peer(path, bytes.slice()).then((reply) => {
+          if (this.#node(to)?.running !== target || this.#isLost(to, from)) return;
+          this.at(
+            this.nowMs + this.#delay(),
+            alive(() => resolve(reply.slice())),
+          );
+        });
+      });
+    });
+  }
+
+  #node(address: string): Node | undefined {
+    return this.nodes.find((node) => node.address === address);
+  }
+
+  #isLost(from: string, to: string): boolean {
+    return this.#cut.has(`${from}>${to}`) || (this.loss > 0 && this.random.float() < this.loss);
+  }
+
+  #delay(): number {
+    const [least, most] = this.latencyMs;
+    return least + this.random.float() * (most - least);
+  }
+
+  async #pass(untilMs: number, condition: () => boolean): Promise<void> {
+    await setImmediate();
+    for (;;) {
+      if (condition()) return;
+      const next = this.#events.peek();
+      if (next === undefined || next.at > untilMs) break;
+      this.#events.pop();
+      this.nowMs = next.at;
+      next.value();
+      // Promises run to rest before time goes on.
+      await setImmediate();
+    }
+    this.nowMs = untilMs;
+  }
+}
+
+/** One server: what survives a crash, and its present life. */
+export class Node {
+  readonly cluster: Cluster;
+  readonly name: string;
+  readonly id: string;
+  readonly host: string;
+  readonly address: string;
+  readonly logs: LogEvent[] = [];
+  log: MemoryLogStore = new MemoryLogStore();
+  blobs: MemoryBlobs = new MemoryBlobs();
+  running: RunningAgent | null = null;
+  /** Counts starts and crashes. */
+  life = 0;
+
+  constructor(cluster: Cluster, at: number) {
+    this.cluster = cluster;
+    this.name = `s${at + 1}`;
+    this.id = `${String(at + 1).padStart(8, "0")}-1111-1111-1111-111111111111`;
+    this.host = `10.0.0.${at + 1}`;
+    this.address = `${this.host}:${PORT}`;
+  }
+
+  get server(): RunningAgent["agent"]["server"] {
+    assert.ok(this.running !== null, `${this.name} is down`);
+    return this.running.agent.server;
+  }
+
+  /** @param group the first configuration of a new group; null joins later, or goes on with what is stored. */
+  async start(group: Configuration | null): Promise<void> {
+    const { cluster } = this;
+    const life = new LifePlatform(this, ++this.life);
+    const base = testConfig({ flags: ["-dev"] });
+    const running = await createAgent({
+      config: {
+        ...base,
+        nodeName: this.name,
+        nodeId: this.id,
+        advertiseAddress: this.host,
+        raft: { ...base.raft, electionTimeoutMs: 500, leaderLeaseTimeoutMs: 350, ...cluster.options.raft },
+        bootstrapExpect: cluster.joining.expect,
+        retryJoin: { ...base.retryJoin, addresses: [...cluster.joining.addresses] },
+        ...cluster.options.config,
+      },
+      platform: life,
+      bootstrap: group ?? { servers: [] },
+      stopped: (exitCode) =>
+        assert.fail(`${this.name} stopped by itself with ${exitCode}: ${JSON.stringify(this.logs.at(-1))}`),
+    });
+    this.running = running;
+    life.wake = () => running.wake();
+    running.wake();
+  }
+
+  /** Ends the process at once: what is on disk stays. */
+  async crash(): Promise<void> {
+    const { running } = this;
+    this.running = null;
+    this.life += 1;
+    await running?.stop();
+  }
+
+  /** Its disk is replaced by an empty one. */
+  wipe(): void {
+    this.log = new MemoryLogStore();
+    this.blobs = new MemoryBlobs();
+  }
+
+  restart(): Promise<void> {
+    return this.start(null);
+  }
+
+  fetch(method: string, path: string, body?: TestBody): Promise<TestReply> {
+    const { running } = this;
+    if (running === null) return Promise.reject(new OperationalError("unreachable", `${this.name} is down`));
+    const reply = readReply(running, new TestRequest(method, path, body, {}));
+    // Who crashed answers nothing.
+    return reply.then((answer) => (this.running === running ? answer : NEVER));
+  }
+}
+
+/** The platform of one life of a node: when that is over, nothing comes out of it any more. */
+class LifePlatform implements Platform {
+  readonly log: MemoryLogStore;
+  readonly blobs: MemoryBlobs;
+  readonly peers: Peers;
+  wake: () => void = () => {};
+  readonly #node: Node;
+  readonly #random: Random;
+  #wakeAt: number | null = null;
+
+  constructor(node: Node, boot: number) {
+    this.#node = node;
+    this.log = node.log;
+    this.blobs = node.blobs;
+    this.#random = new Random((node.cluster.options.seed ?? 1) * 1000 + Number(node.name.slice(1)) * 31 + boot);
+    this.peers = {
+      call: (address, path, body, timeoutMs) => node.cluster.carry(node.address, address, path, body, timeoutMs),
+    };
+  }
+
+  now(): number {
+    return this.#node.cluster.nowMs;
+  }
+
+  wall(): number {
+    return START_MS + this.now();
+  }
+
+  wakeAt(at: number | null): void {
+    this.#wakeAt = at;
+    if (at === null) return;
+    this.#node.cluster.at(at, () => {
+      if (this.#wakeAt !== at) return;
+      this.#wakeAt = null;
+      this.wake();
+    });
+  }
+
+  random(length: number): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from({ length }, () => this.#random.next() & 0xff);
+  }
+
+  fetch(request: Request): Promise<Response> {
+    return Promise.reject(new TypeError(`fetch failed: ${request.url}: no network in this test`));
+  }
+
+  report(event: ReportEvent): void {
+    if (event.type === "log") this.#node.logs.push(event);
+  }
+}
