@@ -5,4 +5,5 @@ import { listenHttp } from "./http.ts";
 import { httpPeers, listenPeers } from "./peers.ts";
 
 /** @param args the words after the program's name. Ends the process when the command has ended. */
-export const main = (args: readonly string[]): Promise<void> => run(args, { name: "bun", listenHttp, listenPeers, httpPeers, listenDns });
+export const main = (args: readonly string[]): Promise<void> =>
+  run(args, { name: "bun", listenHttp, listenPeers, httpPeers, listenDns });

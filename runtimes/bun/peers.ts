@@ -21,7 +21,10 @@ interface BunGlobal {
 declare const Bun: BunGlobal;
 
 /** @throws OperationalError naming the address when it cannot be listened on. */
-export function listenPeers(handle: PeerHandle, { address, port }: { address: string; port: number }): Promise<PeerListener> {
+export function listenPeers(
+  handle: PeerHandle,
+  { address, port }: { address: string; port: number },
+): Promise<PeerListener> {
   try {
     const server = Bun.serve({
       hostname: address,

@@ -17,10 +17,15 @@ interface DenoGlobal {
 declare const Deno: DenoGlobal;
 
 /** @throws OperationalError naming the address when it cannot be listened on. */
-export async function listenPeers(handle: PeerHandle, { address, port }: { address: string; port: number }): Promise<PeerListener> {
+export async function listenPeers(
+  handle: PeerHandle,
+  { address, port }: { address: string; port: number },
+): Promise<PeerListener> {
   const abort = new AbortController();
   try {
-    const server = Deno.serve({ hostname: address, port, signal: abort.signal, onListen: () => {} }, (request) => servePeer(handle, request));
+    const server = Deno.serve({ hostname: address, port, signal: abort.signal, onListen: () => {} }, (request) =>
+      servePeer(handle, request),
+    );
     return {
       port: server.addr.port,
       close: () => {

@@ -9,12 +9,26 @@ import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { interfaceAddresses } from "./config-files.ts";
-import type { ChildExit, ChildHandle, CliIo, CliSignal, Fetch, FileInfo, SpawnOptions, TransportOptions, VersionInfo } from "../../src/cli/io.ts";
+import type {
+  ChildExit,
+  ChildHandle,
+  CliIo,
+  CliSignal,
+  Fetch,
+  FileInfo,
+  SpawnOptions,
+  TransportOptions,
+  VersionInfo,
+} from "../../src/cli/io.ts";
 
 const SIGNALS: readonly CliSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** @param args the words after the program's name. */
-export function nodeCliIo(args: readonly string[], version: VersionInfo, runAgent: (args: readonly string[]) => Promise<number>): CliIo {
+export function nodeCliIo(
+  args: readonly string[],
+  version: VersionInfo,
+  runAgent: (args: readonly string[]) => Promise<number>,
+): CliIo {
   endWithReader();
   return {
     args,
@@ -90,7 +104,13 @@ async function readable<T>(path: string, act: () => Promise<T>): Promise<T> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why =
-      code === "ENOENT" ? "no such file or directory" : code === "EACCES" ? "permission denied" : code === "EISDIR" ? "is a directory" : message;
+      code === "ENOENT"
+        ? "no such file or directory"
+        : code === "EACCES"
+          ? "permission denied"
+          : code === "EISDIR"
+            ? "is a directory"
+            : message;
     throw new Error(`open ${path}: ${why}`, { cause: error });
   }
 }
@@ -134,7 +154,11 @@ function spawnChild(args: readonly string[], options: SpawnOptions): ChildHandle
   }
   const exit = new Promise<ChildExit>((resolve, reject) => {
     child.once("error", (error: NodeJS.ErrnoException) =>
-      reject(new Error(`exec: ${JSON.stringify(command)}: ${error.code === "ENOENT" ? "executable file not found in $PATH" : error.message}`)),
+      reject(
+        new Error(
+          `exec: ${JSON.stringify(command)}: ${error.code === "ENOENT" ? "executable file not found in $PATH" : error.message}`,
+        ),
+      ),
     );
     child.once("close", (code, signal) => resolve({ code, signal }));
   });
@@ -164,14 +188,19 @@ function ownTransport(options: TransportOptions): Fetch {
         },
         (message) => {
           const headers: [string, string][] = [];
-          for (let i = 0; i < message.rawHeaders.length; i += 2) headers.push([message.rawHeaders[i] as string, message.rawHeaders[i + 1] as string]);
+          for (let i = 0; i < message.rawHeaders.length; i += 2)
+            headers.push([message.rawHeaders[i] as string, message.rawHeaders[i + 1] as string]);
           const status = message.statusCode as number;
           const empty = status === 204 || status === 304;
-          resolve(new Response(empty ? null : (Readable.toWeb(message) as unknown as ReadableStream), { status, headers }));
+          resolve(
+            new Response(empty ? null : (Readable.toWeb(message) as unknown as ReadableStream), { status, headers }),
+          );
         },
       );
       request.once("error", reject);
-      const { body } = init;
+      const { body, signal } = init;
+      // Deno ends a request on a connection that was used before, but tells nobody.
+      signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       if (body instanceof ReadableStream) Readable.fromWeb(body as never).pipe(request);
       else request.end(body ?? undefined);
     });

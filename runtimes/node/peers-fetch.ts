@@ -6,14 +6,16 @@ import { PEER_BODY_BYTES_MAX, type PeerHandle } from "./peers.ts";
 /** Answers one request of another agent. */
 export async function servePeer(handle: PeerHandle, request: Request): Promise<Response> {
   if (request.method !== "POST") return new Response(null, { status: 405 });
-  if (Number(request.headers.get("content-length") ?? 0) > PEER_BODY_BYTES_MAX) return new Response(null, { status: 413 });
+  if (Number(request.headers.get("content-length") ?? 0) > PEER_BODY_BYTES_MAX)
+    return new Response(null, { status: 413 });
   const body = new Uint8Array(await request.arrayBuffer());
   const answer = await handle(new URL(request.url).pathname, body);
   return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { "Content-Type": "application/octet-stream" } });
 }
 
 /** Said by the runtimes of a connection that never was: nothing can have arrived. */
-const REFUSED = /ECONNREFUSED|ConnectionRefused|Connection refused|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|Unable to connect|dns error|tcp connect error/i;
+const REFUSED =
+  /ECONNREFUSED|ConnectionRefused|Connection refused|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|Unable to connect|dns error|tcp connect error/i;
 
 /** Calls other agents. */
 export const fetchPeers: Peers = {
@@ -40,7 +42,11 @@ export const fetchPeers: Peers = {
 /** Codes and messages of an error and of what caused it. */
 function wordsOf(error: unknown): string {
   const words: string[] = [];
-  for (let inner = error as (Error & { code?: unknown }) | undefined; inner instanceof Error; inner = inner.cause as Error | undefined) {
+  for (
+    let inner = error as (Error & { code?: unknown }) | undefined;
+    inner instanceof Error;
+    inner = inner.cause as Error | undefined
+  ) {
     words.push(inner.message);
     if (typeof inner.code === "string") words.push(inner.code);
   }

@@ -30,7 +30,10 @@ const FREE_SOCKETS_MAX = 64;
 const NOTHING = new Uint8Array(0);
 
 /** @throws OperationalError naming the address when it cannot be listened on. */
-export async function listenPeers(handle: PeerHandle, { address, port }: { address: string; port: number }): Promise<PeerListener> {
+export async function listenPeers(
+  handle: PeerHandle,
+  { address, port }: { address: string; port: number },
+): Promise<PeerListener> {
   const server = createServer(
     { keepAliveTimeout: LISTENER_IDLE_MS, requestTimeout: BODY_MS, headersTimeout: HEADERS_MS, noDelay: true },
     (message, response) => void serve(handle, message, response),
@@ -79,14 +82,18 @@ function read(message: IncomingMessage): Promise<Uint8Array> {
       if (total > PEER_BODY_BYTES_MAX) message.destroy(new Error("too large"));
       else chunks.push(chunk);
     });
-    message.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : chunks.length === 0 ? NOTHING : Buffer.concat(chunks, total)));
+    message.on("end", () =>
+      resolve(
+        chunks.length === 1 ? (chunks[0] as Uint8Array) : chunks.length === 0 ? NOTHING : Buffer.concat(chunks, total),
+      ),
+    );
     message.on("error", reject);
     message.on("aborted", () => reject(new Error("aborted")));
   });
 }
 
 /** Calls other agents. */
-export class HttpPeers implements Peers {
+class HttpPeers implements Peers {
   readonly #raft = new Agent({ keepAlive: true, maxSockets: RAFT_SOCKETS_MAX, timeout: CLIENT_IDLE_MS });
   readonly #others = new Agent({ keepAlive: true, maxFreeSockets: FREE_SOCKETS_MAX, timeout: CLIENT_IDLE_MS });
 

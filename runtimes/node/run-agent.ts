@@ -24,9 +24,16 @@ export interface Runtime {
   listenHttp(handle: Handle, options: HttpListenerOptions): Promise<HttpListener>;
   listenPeers(handle: PeerHandle, options: { address: string; port: number }): Promise<PeerListener>;
   httpPeers(): Peers;
-  listenDns(handle: DnsHandle, options: { address: string; port: number }): Promise<{ port: number; close(): Promise<void> }>;
+  listenDns(
+    handle: DnsHandle,
+    options: { address: string; port: number },
+  ): Promise<{ port: number; close(): Promise<void> }>;
 }
-export type DnsHandle = (packet: Uint8Array, transport: "udp" | "tcp", from: string) => Uint8Array | null | Promise<Uint8Array | null>;
+export type DnsHandle = (
+  packet: Uint8Array,
+  transport: "udp" | "tcp",
+  from: string,
+) => Uint8Array | null | Promise<Uint8Array | null>;
 
 /** Runs `agent` with these words until it ends; gives the exit code. */
 export async function runAgent(args: readonly string[], runtime: Runtime): Promise<number> {
@@ -46,7 +53,9 @@ export async function runAgent(args: readonly string[], runtime: Runtime): Promi
   try {
     return await process_.run(warnings);
   } catch (error) {
-    console.error(`==> Error starting agent: ${error instanceof OperationalError ? error.message : ((error as Error).stack ?? error)}`);
+    console.error(
+      `==> Error starting agent: ${error instanceof OperationalError ? error.message : ((error as Error).stack ?? error)}`,
+    );
     return 1;
   } finally {
     await process_.close();
@@ -80,13 +89,21 @@ class AgentProcess {
       rotateDurationMs: this.#config.logRotateDurationMs,
       rotateMaxFiles: this.#config.logRotateMaxFiles,
     });
-    const { log, blobs } = await this.#storage((message) => sink.report({ type: "log", level: "warn", module: "agent.server.raft", message }));
+    const { log, blobs } = await this.#storage((message) =>
+      sink.report({ type: "log", level: "warn", module: "agent.server.raft", message }),
+    );
     const config = await withNodeId(this.#config, blobs);
     let end: (code: number) => void = () => {};
     const ended = new Promise<number>((resolve) => {
       end = resolve;
     });
-    const platform = new NodePlatform({ log, blobs, report: sink.report, wake: () => this.#running?.wake(), peers: this.#runtime.httpPeers() });
+    const platform = new NodePlatform({
+      log,
+      blobs,
+      report: sink.report,
+      wake: () => this.#running?.wake(),
+      peers: this.#runtime.httpPeers(),
+    });
     console.log("==> Starting Proconsul agent...");
     console.log(banner(config, this.#runtime));
     const running = await createAgent({ config, platform, stopped: end });
@@ -94,7 +111,7 @@ class AgentProcess {
     // A timer that went off while the agent was being made is not lost.
     running.wake();
     await this.#listen(running, config);
-    
+
     for (const warning of warnings) running.agent.log.warn(warning);
     if (config.pidFile !== "") writePid(config.pidFile);
     const signals = this.#signals(running, sink, end);
@@ -135,7 +152,9 @@ class AgentProcess {
       );
     }
     if (config.server && config.ports.server > 0)
-      this.#listeners.push(await this.#runtime.listenPeers(running.peer, { address: config.bindAddress, port: config.ports.server }));
+      this.#listeners.push(
+        await this.#runtime.listenPeers(running.peer, { address: config.bindAddress, port: config.ports.server }),
+      );
     for (const at of config.addresses.dns.map(tcpOnly))
       this.#listeners.push(await this.#runtime.listenDns(running.dns, { address: at.host, port: at.port }));
   }
@@ -156,7 +175,10 @@ class AgentProcess {
         return;
       }
       log.info("Gracefully shutting down agent...");
-      running.leave().then(() => end(0), () => end(1));
+      running.leave().then(
+        () => end(0),
+        () => end(1),
+      );
     };
     const interrupt = (): void => stop("interrupt", !this.#config.skipLeaveOnInterrupt);
     const terminate = (): void => stop("terminated", this.#config.leaveOnTerminate);
@@ -185,7 +207,8 @@ class AgentProcess {
 /** The node's id: the one configured, the one kept, or a new one, which is kept. */
 async function withNodeId(config: AgentConfig, blobs: Blobs): Promise<AgentConfig> {
   const kept = await blobs.read("node-id");
-  const nodeId = config.nodeId || (kept === null ? uuid(crypto.getRandomValues(new Uint8Array(16))) : text(kept).trim());
+  const nodeId =
+    config.nodeId || (kept === null ? uuid(crypto.getRandomValues(new Uint8Array(16))) : text(kept).trim());
   if (kept === null || text(kept).trim() !== nodeId) await blobs.write("node-id", utf8(nodeId));
   return { ...config, nodeId };
 }
@@ -199,7 +222,9 @@ function writePid(path: string): void {
   try {
     writeFileSync(path, String(process.pid));
   } catch (error) {
-    throw new OperationalError("storage-failed", `Could not write pid file ${path}: ${(error as Error).message}`, { cause: error });
+    throw new OperationalError("storage-failed", `Could not write pid file ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -211,7 +236,10 @@ function banner(config: AgentConfig, runtime: Runtime): string {
     ["Node name", `'${config.nodeName}'`],
     ["Datacenter", `'${config.datacenter}' (Segment: '<all>')`],
     ["Server", `${config.server} (Bootstrap: ${config.bootstrap})`],
-    ["Client Addr", `[${config.clientAddresses.join(" ")}] (HTTP: ${ports.http}, HTTPS: ${ports.https}, gRPC: ${ports.grpc}, DNS: ${ports.dns})`],
+    [
+      "Client Addr",
+      `[${config.clientAddresses.join(" ")}] (HTTP: ${ports.http}, HTTPS: ${ports.https}, gRPC: ${ports.grpc}, DNS: ${ports.dns})`,
+    ],
     ["Cluster Addr", `${config.advertiseAddress} (LAN: ${ports.serfLan}, WAN: ${ports.serfWan})`],
     ["Gossip Encryption", String(config.encrypt !== "")],
     ["Auto-Encrypt-TLS", "false"],

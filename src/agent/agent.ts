@@ -126,7 +126,9 @@ export class Agent implements Topology {
     const { nodeId: id, datacenter } = config;
     const identity: PeerIdentity = { id, datacenter, address: `${config.advertiseAddress}:${config.ports.server}` };
     const client = new PeerClient(identity, platform.peers);
-    this.#door = new PeerDoor(identity, (error) => serverLog.error("a call of another agent failed: this is a bug", { error }));
+    this.#door = new PeerDoor(identity, (error) =>
+      serverLog.error("a call of another agent failed: this is a bug", { error }),
+    );
     this.server = new Server({
       platform,
       timers: this.timers,
@@ -284,7 +286,9 @@ export class Agent implements Topology {
     this.log.info("leaving the datacenter");
     if (this.server.leading && !this.server.alone) {
       // Nobody need wait for an election.
-      await this.server.group.transfer(null).catch((error: unknown) => this.log.warn("failed to transfer leadership", { error }));
+      await this.server.group
+        .transfer(null)
+        .catch((error: unknown) => this.log.warn("failed to transfer leadership", { error }));
     }
     this.#instruments.left.add(1);
   }
@@ -420,7 +424,8 @@ export class Agent implements Topology {
   #noted(member: Member): void {
     if (!this.server.leading) return;
     const command = reconcileMember(member, this.server.state);
-    if (command !== null) this.server.write(command).catch((error: unknown) => this.log.error("failed to reconcile member", { error }));
+    if (command !== null)
+      this.server.write(command).catch((error: unknown) => this.log.error("failed to reconcile member", { error }));
   }
 
   #reconcile(): void {

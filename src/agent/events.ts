@@ -49,7 +49,7 @@ export class Events {
 }
 
 /** The two halves of a UUID, xored. */
-export function idIndex(id: string): string {
+function idIndex(id: string): string {
   const hex = id.replaceAll("-", "");
   return String(BigInt(`0x${hex.slice(0, 16)}`) ^ BigInt(`0x${hex.slice(16)}`));
 }

@@ -33,7 +33,7 @@ export interface AgentService {
 const proxyKinds = new Set(["connect-proxy", "mesh-gateway", "terminating-gateway", "ingress-gateway", "api-gateway"]);
 
 /** A service as the agent's own endpoints show it. */
-export function agentService(service: NodeService, datacenter: string): AgentService {
+function agentService(service: NodeService, datacenter: string): AgentService {
   const { Kind, Ports, SocketPath, TaggedAddresses, Locality } = service;
   const shown: AgentService = {
     ...(Kind === "" ? null : { Kind }),

@@ -26,7 +26,7 @@ const PROTOCOL = { ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 
 const ALIVE = 1;
 
 /** The tags by which servers and clients know each other. */
-export function memberTags(config: AgentConfig): UserMap {
+function memberTags(config: AgentConfig): UserMap {
   const tags: [string, string][] = [
     ["role", config.server ? "consul" : "node"],
     ["dc", config.datacenter],

@@ -14,7 +14,7 @@ import type { Server } from "../server/server.ts";
 import { OperationalError } from "../types/error.ts";
 
 /** The path by which servers introduce themselves. */
-export const HELLO_PATH = "/rpc/1/hello";
+const HELLO_PATH = "/rpc/1/hello";
 
 const TIMEOUT_MS = 2000;
 /** How often addresses are asked, before there is a group and after. */

@@ -77,7 +77,7 @@ export const noTiming: CheckTiming = {
 };
 
 /** True for the kinds that run at an interval: all but those that are told their state. */
-export function hasInterval(kind: CheckKind): boolean {
+function hasInterval(kind: CheckKind): boolean {
   return kind !== "ttl" && kind !== "alias";
 }
 

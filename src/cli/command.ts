@@ -4,8 +4,11 @@ import type { Client } from "../client/client.ts";
 import type { ReadOptions } from "../client/transport.ts";
 import type { FlagSpec, FlagValues } from "../config/flags.ts";
 import { utf8 } from "../util/bytes.ts";
+import { CliError, UsageError } from "./cli-error.ts";
 import { connect } from "./connection.ts";
 import type { CliIo } from "./io.ts";
+
+export { CliError, UsageError } from "./cli-error.ts";
 
 /** The program's name in usage lines. */
 export const program = "proconsul";
@@ -31,16 +34,6 @@ export interface Command {
   readonly hidden?: boolean;
   /** Absent for a mere group of commands. Gives the exit code. @throws CliError, UsageError, ClientError */
   run?(call: Invocation): Promise<number>;
-}
-
-/** A failure whose text is all there is to say; exit code 1. */
-export class CliError extends Error {
-  override readonly name: string = "CliError";
-}
-
-/** Words that do not fit the command; its help is shown with the text. */
-export class UsageError extends Error {
-  override readonly name: string = "UsageError";
 }
 
 /** One run of one command. */

@@ -6,7 +6,7 @@ import type { FlagSpec, FlagValues } from "../config/flags.ts";
 import { parseBool } from "../config/flags.ts";
 import { encodeBase64 } from "../util/base64.ts";
 import { text, utf8 } from "../util/bytes.ts";
-import { CliError } from "./command.ts";
+import { CliError } from "./cli-error.ts";
 import type { CliIo, Fetch, TransportOptions } from "./io.ts";
 
 const group = "HTTP API Options";
@@ -121,7 +121,7 @@ export async function connect(io: CliIo, flags: FlagValues): Promise<Client> {
 }
 
 /** @throws CliError as `connect` does. */
-export async function resolveConnection(io: CliIo, flags: FlagValues): Promise<Connection> {
+async function resolveConnection(io: CliIo, flags: FlagValues): Promise<Connection> {
   const { env } = io;
   refuseTenancy("namespace", flags.string("namespace") || env.CONSUL_NAMESPACE);
   refuseTenancy("partition", flags.string("partition") || env.CONSUL_PARTITION);

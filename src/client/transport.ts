@@ -197,7 +197,7 @@ export function segments(key: string): string {
 }
 
 /** A uint64 written in decimal. */
-export function uint64(text: string | null): Uint64 {
+function uint64(text: string | null): Uint64 {
   if (text === null || !/^\d+$/.test(text)) return 0;
   const value = Number(text);
   return Number.isSafeInteger(value) ? value : BigInt(text);

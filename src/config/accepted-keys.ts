@@ -3,7 +3,7 @@ import { configKeys } from "./schema.ts";
 import type { Settings, SettingValue } from "./settings.ts";
 
 /** The keys without effect among those that the user set to something, in the order of their names. */
-export function acceptedKeys(settings: Settings, userKeys: ReadonlySet<string>): string[] {
+function acceptedKeys(settings: Settings, userKeys: ReadonlySet<string>): string[] {
   const found: string[] = [];
   for (const path of userKeys) {
     const spec = configKeys.get(path);

@@ -10,7 +10,7 @@ const reservedPrefix = "consul-";
 const wanFederationKey = "consul-wan-federation";
 
 /** Why the metadata is refused, in Consul's words; null when it is not. */
-export function metadataFault(meta: Readonly<Record<string, string>>, allowedReserved: string | null): string | null {
+function metadataFault(meta: Readonly<Record<string, string>>, allowedReserved: string | null): string | null {
   const pairs = Object.entries(meta);
   // Consul says "Node" for services too.
   if (pairs.length > pairsMax) return `Node metadata cannot contain more than ${pairsMax} key/value pairs`;

@@ -24,7 +24,7 @@ import {
   proxyModeFaults,
 } from "./proxy-definition.ts";
 
-export { type CheckDefinition, type CheckType, decodeCheckDefinition } from "./check-definition.ts";
+export { type CheckDefinition, decodeCheckDefinition } from "./check-definition.ts";
 export type { DefinitionOptions } from "./definition-decoder.ts";
 
 /** A service as it was defined. Absent texts are "", absent numbers 0. */
@@ -212,14 +212,14 @@ function judgeChecks(checks: readonly CheckDefinition[], prefix: string | null):
 }
 
 /** Why the weights are refused, in Consul's words; null when they are not. */
-export function weightsFault({ Passing, Warning }: Weights): string | null {
+function weightsFault({ Passing, Warning }: Weights): string | null {
   if (Passing < 1) return "Passing must be greater than 0";
   if (Warning < 0) return "Warning must be greater or equal than 0";
   return Passing > 65_535 || Warning > 65_535 ? "DNS Weight must be between 0 and 65535" : null;
 }
 
 /** Why the ports of a multi-port service are refused, in Consul's words; null when they are not. */
-export function portsFault(ports: readonly ServicePort[]): string | null {
+function portsFault(ports: readonly ServicePort[]): string | null {
   const names = new Set<string>();
   let hasDefault = false;
   for (const { Name, Port, Default } of ports) {
@@ -298,7 +298,7 @@ export function serviceChecks(service: ServiceDefinition): NamedCheck[] {
 const labelBytesMax = 63;
 
 /** True when a name can be a label in DNS as Consul serves it. */
-export function isDnsLabel(name: string): boolean {
+function isDnsLabel(name: string): boolean {
   return !/[^A-Za-z0-9\\-]/.test(name) && utf8(name).length <= labelBytesMax;
 }
 

@@ -54,7 +54,7 @@ export interface Client {
 }
 
 /** A failed look-up, told apart by what the client is told. */
-export function rcodeOf(error: OperationalError): number {
+function rcodeOf(error: OperationalError): number {
   return error.code === "no-path-to-datacenter" || error.code === "not-found" ? RCODE.NXDOMAIN : RCODE.SERVFAIL;
 }
 

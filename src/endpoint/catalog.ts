@@ -18,7 +18,8 @@ export const catalogRegister: CommandEndpoint<CatalogRegister, true> = {
   prepare(context, request): Prepared<true> {
     const { node, service } = request;
     checkNode(node.Node, node.ID);
-    if (node.Address === "" && !request.skipNodeUpdate) throw refused("Must provide address if SkipNodeUpdate is not set");
+    if (node.Address === "" && !request.skipNodeUpdate)
+      throw refused("Must provide address if SkipNodeUpdate is not set");
     if (service !== null) checkService(service.ID, service.Service, service.Address);
     const command: CatalogRegister = {
       ...request,
@@ -44,7 +45,9 @@ export function checkNode(name: string, id: string): void {
 /** @throws OperationalError with Consul's words for a service without a name or with an address that names no host. */
 export function checkService(id: string, name: string, address: string): void {
   if (id === "" && name === "")
-    throw refused("service name (Service.Service) is required; both Service ID (Service.ID) and Service Name cannot be empty");
+    throw refused(
+      "service name (Service.Service) is required; both Service ID (Service.ID) and Service Name cannot be empty",
+    );
   if (name === "") throw refused("Must provide service name (Service.Service) when service ID is provided");
   if (address === "0.0.0.0" || address === "::" || address === "[::]") throw refused("Invalid service address");
 }
@@ -93,7 +96,9 @@ export const catalogServices: QueryEndpoint<Narrowing, ReadonlyMap<string, reado
       for (const tag of instance.Service.Tags) known.add(tag);
       tags.set(instance.Service.Service, known);
     }
-    const sorted = [...tags].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, known]) => [name, [...known].sort()] as const);
+    const sorted = [...tags]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, known]) => [name, [...known].sort()] as const);
     return { value: new Map(sorted), index: Math.max(index, nodes.index), topics: [...topics, ...nodes.topics] };
   },
   key: (narrowing) => prefixed("catalog.services", narrowingKey({ ...narrowing, near: "" })),
@@ -116,7 +121,10 @@ export const catalogServiceNodes: QueryEndpoint<ServiceArgs, readonly ServiceIns
   name: "catalog.service",
   run(state, args) {
     const read = state.serviceNodes(args.service, { tags: args.tags, connect: args.connect });
-    return { ...read, value: narrowed(state, read.value, args, serviceNodeFields, (row) => row.Node, serviceNodeShape) };
+    return {
+      ...read,
+      value: narrowed(state, read.value, args, serviceNodeFields, (row) => row.Node, serviceNodeShape),
+    };
   },
   key: (args) => serviceKey("catalog.service", args),
 };
@@ -164,7 +172,8 @@ export const catalogNodeServices: QueryEndpoint<NodeServicesArgs, NodeServices |
   key: ({ node, filter }) => keyOf("catalog.node", node, filter),
 };
 
-const prefixed = (name: string, narrowing: string | null): string | null => (narrowing === null ? null : `${name}:${narrowing}`);
+const prefixed = (name: string, narrowing: string | null): string | null =>
+  narrowing === null ? null : `${name}:${narrowing}`;
 
 /** Tags by service name as the API shows them: a map with the user's keys. */
 export function tagsByService(services: ReadonlyMap<string, readonly string[]>): Record<string, readonly string[]> {

@@ -44,7 +44,11 @@ const checksKey = (name: string, args: ChecksArgs): string | null => {
   return narrowing === null ? null : keyOf(name, args.of, narrowing);
 };
 
-function narrowedChecks(state: StateStore, read: Read<readonly HealthCheck[]>, args: ChecksArgs): Read<readonly HealthCheck[]> {
+function narrowedChecks(
+  state: StateStore,
+  read: Read<readonly HealthCheck[]>,
+  args: ChecksArgs,
+): Read<readonly HealthCheck[]> {
   const nodes = new Map<string, Node | null>();
   const nodeOf = (check: HealthCheck): Node | null => {
     let node = nodes.get(check.Node);

@@ -56,8 +56,10 @@ export const kvPut: CommandEndpoint<KvPutArgs, boolean> = {
       if (context.lockDelayed(key)) return { answer: false };
       return { command: { type: "kv.lock", key, value, flags, session: acquire }, reply: applied };
     }
-    if (release !== undefined) return { command: { type: "kv.unlock", key, value, flags, session: release }, reply: applied };
-    if (cas !== undefined) return { command: { type: "kv.cas", key, value, flags, index: exactIndex(cas) }, reply: applied };
+    if (release !== undefined)
+      return { command: { type: "kv.unlock", key, value, flags, session: release }, reply: applied };
+    if (cas !== undefined)
+      return { command: { type: "kv.cas", key, value, flags, index: exactIndex(cas) }, reply: applied };
     return { command: { type: "kv.set", key, value, flags }, reply: applied };
   },
 };

@@ -41,7 +41,12 @@ export function narrowed<T extends object>(
 }
 
 /** Nearest first by the nodes' coordinates; what has none comes last; equal ones keep their order. */
-export function byDistance<T>(state: StateStore, rows: readonly T[], near: string, nodeNameOf: (row: T) => string): readonly T[] {
+export function byDistance<T>(
+  state: StateStore,
+  rows: readonly T[],
+  near: string,
+  nodeNameOf: (row: T) => string,
+): readonly T[] {
   const from = state.coordinates(near).value[0]?.Coord;
   if (from === undefined) return rows;
   const distances = new Map<string, number>();

@@ -5,7 +5,7 @@ import { OperationalError } from "../types/error.ts";
 import type { PreparedQuery } from "../types/records.ts";
 import { toUserMap } from "../util/user-map.ts";
 
-export const TEMPLATE_TYPE = "name_prefix_match";
+const TEMPLATE_TYPE = "name_prefix_match";
 
 /** The query with every `${…}` of its service part put in. @throws OperationalError for an interpolation it does not know. */
 export function renderTemplate(query: PreparedQuery, name: string): PreparedQuery {
@@ -73,7 +73,8 @@ function interpolate(text: string, full: string, prefix: string, groups: readonl
         return "";
     }
     const match = /^match\((\d+)\)$/.exec(inner);
-    if (match === null) throw new OperationalError("refused", `Bad format '${text}': unknown variable ${JSON.stringify(inner)}`);
+    if (match === null)
+      throw new OperationalError("refused", `Bad format '${text}': unknown variable ${JSON.stringify(inner)}`);
     return groups[Number(match[1])] ?? "";
   });
 }

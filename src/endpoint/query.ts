@@ -55,7 +55,8 @@ export const queryDelete: CommandEndpoint<string, true> = {
 };
 
 function requireQuery(state: StateStore, id: string): void {
-  if (!isUuid(id) || state.query(id).value === null) throw refused(`Cannot modify non-existent prepared query: '${id}'`);
+  if (!isUuid(id) || state.query(id).value === null)
+    throw refused(`Cannot modify non-existent prepared query: '${id}'`);
 }
 
 function checkQuery(query: QueryDraft): void {
@@ -65,7 +66,11 @@ function checkQuery(query: QueryDraft): void {
   if (Service.Service === "") throw bad("Must provide a Service name to query");
   const { Failover } = Service;
   if (Failover.NearestN < 0) throw bad(`Bad NearestN '${Failover.NearestN}', must be >= 0`);
-  if (Failover.Targets !== null && Failover.Targets.length > 0 && (Failover.NearestN !== 0 || (Failover.Datacenters?.length ?? 0) > 0))
+  if (
+    Failover.Targets !== null &&
+    Failover.Targets.length > 0 &&
+    (Failover.NearestN !== 0 || (Failover.Datacenters?.length ?? 0) > 0)
+  )
     throw bad("Targets cannot be populated with NearestN or Datacenters");
   if (DNS.TTL !== "") {
     let ttl: number;
@@ -91,7 +96,8 @@ export const queryGet: QueryEndpoint<string, readonly PreparedQuery[]> = {
   kind: "query",
   name: "query.get",
   run(state, id) {
-    if (!isUuid(id)) throw refused(`failed prepared query lookup: index error: UUID must be 36 characters: ${JSON.stringify(id)}`);
+    if (!isUuid(id))
+      throw refused(`failed prepared query lookup: index error: UUID must be 36 characters: ${JSON.stringify(id)}`);
     const read = state.query(id);
     if (read.value === null) throw new OperationalError("not-found", "Query not found");
     return { ...read, value: [read.value] };
@@ -147,7 +153,8 @@ export const queryExecute: QueryEndpoint<ExecuteArgs, QueryExecution> = {
       topics: [...resolved.topics, ...read.topics],
     };
   },
-  key: ({ idOrName, near, agent, connect }) => (near === "" ? JSON.stringify(["query.execute", idOrName, agent, connect]) : null),
+  key: ({ idOrName, near, agent, connect }) =>
+    near === "" ? JSON.stringify(["query.execute", idOrName, agent, connect]) : null,
 };
 
 function fits({ Node: node, Service: service, Checks }: InstanceHealth, wanted: PreparedQuery["Service"]): boolean {
@@ -160,5 +167,8 @@ function fits({ Node: node, Service: service, Checks }: InstanceHealth, wanted: 
     const name = (excluded ? tag.slice(1) : tag).toLowerCase();
     if (service.Tags.some((own) => own.toLowerCase() === name) === excluded) return false;
   }
-  return hasMeta(node.Meta, Object.entries(wanted.NodeMeta ?? {})) && hasMeta(service.Meta, Object.entries(wanted.ServiceMeta ?? {}));
+  return (
+    hasMeta(node.Meta, Object.entries(wanted.NodeMeta ?? {})) &&
+    hasMeta(service.Meta, Object.entries(wanted.ServiceMeta ?? {}))
+  );
 }

@@ -26,7 +26,19 @@ export interface ValueForm {
 const isEndpoint = (value: unknown): value is AnyEndpoint =>
   typeof value === "object" && value !== null && "kind" in value && "name" in value;
 
-const areas: readonly object[] = [catalog, configEntry, coordinate, health, kv, operator, query, session, txn, ui, uiMesh];
+const areas: readonly object[] = [
+  catalog,
+  configEntry,
+  coordinate,
+  health,
+  kv,
+  operator,
+  query,
+  session,
+  txn,
+  ui,
+  uiMesh,
+];
 
 /** Every endpoint, by its name. */
 export const endpoints: ReadonlyMap<string, AnyEndpoint> = new Map(

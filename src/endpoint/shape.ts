@@ -8,7 +8,8 @@ const EMPTY: UserMap = Object.freeze(userMap<string>()) as UserMap;
 const NO_PROXY: UserMap<unknown> = Object.freeze({ Mode: "", MeshGateway: EMPTY, Expose: EMPTY });
 
 /** What a service without a proxy shows as one, too. */
-export const proxyShape = (proxy: UserMap<unknown>): UserMap<unknown> => (Object.keys(proxy).length === 0 ? NO_PROXY : { ...NO_PROXY, ...proxy });
+const proxyShape = (proxy: UserMap<unknown>): UserMap<unknown> =>
+  Object.keys(proxy).length === 0 ? NO_PROXY : { ...NO_PROXY, ...proxy };
 
 /** A row of /v1/catalog/service/:service. */
 export function serviceNodeShape({ Node: node, Service: service }: ServiceInstance): Record<string, unknown> {

@@ -48,7 +48,8 @@ export class MachineHost<Input, Effect> {
     this.#running = true;
     try {
       this.#step(input);
-      for (let next = this.#queue.shift(); next !== undefined && !this.#stopped; next = this.#queue.shift()) this.#step(next);
+      for (let next = this.#queue.shift(); next !== undefined && !this.#stopped; next = this.#queue.shift())
+        this.#step(next);
     } finally {
       this.#running = false;
     }

@@ -2,7 +2,19 @@
 import type { Unindexed } from "../state/command.ts";
 import { OperationalError } from "../types/error.ts";
 import type { CheckStatus, HealthCheck, Node, NodeService, Uint64, UserMap, Weights } from "../types/records.ts";
-import { bool, type Decoder, durationText, int, list, map, nullable, object, raw, string, uint64 } from "../util/decode.ts";
+import {
+  bool,
+  type Decoder,
+  durationText,
+  int,
+  list,
+  map,
+  nullable,
+  object,
+  raw,
+  string,
+  uint64,
+} from "../util/decode.ts";
 import { userMap } from "../util/user-map.ts";
 
 /** A node as it is sent; `ModifyIndex` is what conditional operations compare with. */
@@ -25,7 +37,10 @@ export const nodeBody: Decoder<NodeBody> = object({
   ModifyIndex: uint64,
 });
 
-type ServiceBody = Omit<NodeService, "Node" | "Weights" | "Proxy" | "Connect" | "PeerName" | "CreateIndex" | "ModifyIndex"> & {
+type ServiceBody = Omit<
+  NodeService,
+  "Node" | "Weights" | "Proxy" | "Connect" | "PeerName" | "CreateIndex" | "ModifyIndex"
+> & {
   Weights: Weights | null;
   Proxy: UserMap<unknown> | null;
   Connect: UserMap<unknown> | null;

@@ -85,7 +85,13 @@ export const catalogRoutes: readonly RouteRow[] = [
     params: LIST_PARAMS,
     permission: ["node:read", "service:read"],
     summary: "Reads a node and its services, by service ID",
-    handle: (c) => c.read(catalogNodeServices, { node: c.requireTail("Missing node name"), filter: filterOf(c) }, byId(c.pretty), CATALOG),
+    handle: (c) =>
+      c.read(
+        catalogNodeServices,
+        { node: c.requireTail("Missing node name"), filter: filterOf(c) },
+        byId(c.pretty),
+        CATALOG,
+      ),
   },
   {
     method: "GET",
@@ -94,7 +100,13 @@ export const catalogRoutes: readonly RouteRow[] = [
     params: ["merge-central-config", ...LIST_PARAMS],
     permission: ["node:read", "service:read"],
     summary: "Reads a node and the list of its services",
-    handle: (c) => c.read(catalogNodeServices, { node: c.requireTail("Missing node name"), filter: filterOf(c) }, asList(c.pretty), CATALOG),
+    handle: (c) =>
+      c.read(
+        catalogNodeServices,
+        { node: c.requireTail("Missing node name"), filter: filterOf(c) },
+        asList(c.pretty),
+        CATALOG,
+      ),
   },
 ];
 
@@ -139,7 +151,9 @@ function serviceNodes(c: Context, connect: boolean): Reply | Promise<Reply> {
   return c.read(catalogServiceNodes, serviceArgs(c, connect), instances(c.pretty), CATALOG);
 }
 
-const services = jsonEncoding<ReadonlyMap<string, readonly string[]>>("services", (value, pretty) => stringifyJson(tagsByService(value), pretty));
+const services = jsonEncoding<ReadonlyMap<string, readonly string[]>>("services", (value, pretty) =>
+  stringifyJson(tagsByService(value), pretty),
+);
 
 const instances = jsonEncoding<readonly ServiceInstance[]>("instances", (value, pretty) =>
   stringifyJson(value.map(serviceNodeShape), pretty),
@@ -154,7 +168,9 @@ const byId = jsonEncoding<NodeServices | null>("node-by-id", (value, pretty) => 
 
 const asList = jsonEncoding<NodeServices | null>("node-as-list", (value, pretty) =>
   stringifyJson(
-    value === null ? { Node: null, Services: null } : { Node: value.Node, Services: value.Services.map(nodeServiceShape) },
+    value === null
+      ? { Node: null, Services: null }
+      : { Node: value.Node, Services: value.Services.map(nodeServiceShape) },
     pretty,
   ),
 );

@@ -224,7 +224,7 @@ export interface ReadOptions {
 }
 
 /** The headers that every read of replicated state carries (wire rules W2, W5 and W16). */
-export function answerHeaders(answer: Answer<unknown>, consistency: Consistency, effective: boolean): string[] {
+function answerHeaders(answer: Answer<unknown>, consistency: Consistency, effective: boolean): string[] {
   const headers = [
     "X-Consul-Index",
     String(answer.index),

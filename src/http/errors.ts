@@ -24,11 +24,12 @@ export class HttpError extends OperationalError {
 }
 
 /** The status that `error` is answered with. */
-export const statusOf = (error: OperationalError): number => error.status ?? STATUS[error.code] ?? 500;
+const statusOf = (error: OperationalError): number => error.status ?? STATUS[error.code] ?? 500;
 
 /** The answer for anything thrown while handling a request. Bugs are answered with 500 too, and told to `report`. */
 export function errorReply(error: unknown, report: (error: unknown) => void): Reply {
-  if (error instanceof OperationalError) return textReply(statusOf(error), error.message, error instanceof HttpError ? error.headers : []);
+  if (error instanceof OperationalError)
+    return textReply(statusOf(error), error.message, error instanceof HttpError ? error.headers : []);
   report(error);
   return textReply(500, "Internal error: the agent's log has the details");
 }

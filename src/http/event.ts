@@ -37,8 +37,14 @@ async function fire(c: Context): Promise<Reply> {
   const NodeFilter = query.get("node") ?? "";
   const ServiceFilter = query.get("service") ?? "";
   const TagFilter = query.get("tag") ?? "";
-  for (const [what, pattern] of [["node", NodeFilter], ["service", ServiceFilter], ["tag", TagFilter]] as const) checkPattern(what, pattern);
-  if (TagFilter !== "" && ServiceFilter === "") throw new OperationalError("refused", "Cannot provide tag filter without service filter");
+  for (const [what, pattern] of [
+    ["node", NodeFilter],
+    ["service", ServiceFilter],
+    ["tag", TagFilter],
+  ] as const)
+    checkPattern(what, pattern);
+  if (TagFilter !== "" && ServiceFilter === "")
+    throw new OperationalError("refused", "Cannot provide tag filter without service filter");
   const payload = await c.body(PAYLOAD_BYTES_MAX);
   const event: UserEvent = {
     ID: uuid(c.agent.platform.random(16)),

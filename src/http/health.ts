@@ -1,5 +1,13 @@
 // /v1/health: https://developer.hashicorp.com/consul/api-docs/health.
-import { healthChecks, healthNode, healthService, type HealthServiceArgs, healthShape, healthState, type ChecksArgs } from "../endpoint/health.ts";
+import {
+  healthChecks,
+  healthNode,
+  healthService,
+  type HealthServiceArgs,
+  healthShape,
+  healthState,
+  type ChecksArgs,
+} from "../endpoint/health.ts";
 import type { InstanceHealth } from "../state/read.ts";
 import { OperationalError } from "../types/error.ts";
 import { stringifyJson } from "../util/json.ts";
@@ -98,4 +106,6 @@ function passingOf(c: Context): boolean {
   throw new OperationalError("invalid-request", "Invalid value for ?passing");
 }
 
-const rows = jsonEncoding<readonly InstanceHealth[]>("health", (value, pretty) => stringifyJson(value.map(healthShape), pretty));
+const rows = jsonEncoding<readonly InstanceHealth[]>("health", (value, pretty) =>
+  stringifyJson(value.map(healthShape), pretty),
+);

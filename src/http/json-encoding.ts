@@ -20,7 +20,8 @@ export function jsonEncoding<R>(
 ): (pretty: boolean) => Encoding<R> {
   const twin = (pretty: boolean): Encoding<R> => ({
     form: pretty ? `${form}-pretty` : form,
-    encode: (value, headers) => (isMissing(value) ? reply(404, headers, null) : jsonReply(encode(value, pretty), headers)),
+    encode: (value, headers) =>
+      isMissing(value) ? reply(404, headers, null) : jsonReply(encode(value, pretty), headers),
   });
   const [plain, indented] = [twin(false), twin(true)];
   return (pretty) => (pretty ? indented : plain);

@@ -1,5 +1,14 @@
 // /v1/kv: https://developer.hashicorp.com/consul/api-docs/kv. Bad keys and numbers are 500 here, as Consul has it.
-import { type KvDeleteArgs, kvDelete, kvGet, kvKeyProblem, kvKeys, kvList, type KvPutArgs, kvPut } from "../endpoint/kv.ts";
+import {
+  type KvDeleteArgs,
+  kvDelete,
+  kvGet,
+  kvKeyProblem,
+  kvKeys,
+  kvList,
+  type KvPutArgs,
+  kvPut,
+} from "../endpoint/kv.ts";
 import { OperationalError } from "../types/error.ts";
 import type { KVEntry } from "../types/records.ts";
 import { encodeBase64 } from "../util/base64.ts";
@@ -127,10 +136,19 @@ const RAW: Encoding<KVEntry | null> = {
   form: "raw",
   encode(value, headers) {
     if (value === null) return MISSING(headers);
-    if (value.Value.length === 0) return reply(200, ["Content-Type", "application/json; charset=utf-8", ...headers], null);
+    if (value.Value.length === 0)
+      return reply(200, ["Content-Type", "application/json; charset=utf-8", ...headers], null);
     return reply(
       200,
-      ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff", "Content-Security-Policy", "sandbox", ...headers],
+      [
+        "Content-Type",
+        "text/plain; charset=utf-8",
+        "X-Content-Type-Options",
+        "nosniff",
+        "Content-Security-Policy",
+        "sandbox",
+        ...headers,
+      ],
       value.Value as Uint8Array<ArrayBuffer>,
     );
   },
@@ -146,7 +164,11 @@ const entries = jsonEncoding<readonly KVEntry[]>(
   (list, pretty) => (pretty ? stringifyJson(list.map(shape), true) : `[${list.map(entryJson).join(",")}]`),
   (list) => list.length === 0,
 );
-const keysBelow = jsonEncoding<readonly string[]>("keys", (list, pretty) => stringifyJson(list, pretty), (list) => list.length === 0);
+const keysBelow = jsonEncoding<readonly string[]>(
+  "keys",
+  (list, pretty) => stringifyJson(list, pretty),
+  (list) => list.length === 0,
+);
 const keysOfRoot = jsonEncoding<readonly string[]>("keys-of-root", (list, pretty) => stringifyJson(list, pretty));
 
 /** What Consul shows of an entry: an empty value is null, a session only when there is one. */

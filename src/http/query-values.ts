@@ -14,16 +14,6 @@ export function requireEnable(c: Context): boolean {
   return enable;
 }
 
-/** True when the parameter stands alone or says so; false when absent. @throws OperationalError with `invalid`. */
-export function optionalBool(c: Context, name: string, invalid: (value: string) => OperationalError): boolean {
-  const value = c.query.text === "" ? null : c.query.get(name);
-  if (value === null) return false;
-  if (value === "") return true;
-  const bool = parseBool(value);
-  if (bool === null) throw invalid(value);
-  return bool;
-}
-
 const UINT64_DIGITS_MAX = 20;
 
 /** @throws OperationalError in the manner of Go's parser, as Consul passes it on. */

@@ -128,19 +128,34 @@ function get(c: Context): Reply | Promise<Reply> {
 }
 
 /** What these two answers repeat of their headers. */
-const META = { Index: 1, LastContact: 0, KnownLeader: true, ConsistencyLevel: "leader", NotModified: false, Backend: 0, ResultsFilteredByACLs: false };
+const META = {
+  Index: 1,
+  LastContact: 0,
+  KnownLeader: true,
+  ConsistencyLevel: "leader",
+  NotModified: false,
+  Backend: 0,
+  ResultsFilteredByACLs: false,
+};
 
-const explained = jsonEncoding<PreparedQuery>("explained", (Query, pretty) => stringifyJson({ Query, ...META }, pretty));
+const explained = jsonEncoding<PreparedQuery>("explained", (Query, pretty) =>
+  stringifyJson({ Query, ...META }, pretty),
+);
 
 function execute(c: Context, idOrName: string): Reply | Promise<Reply> {
   const limit = limitOf(c);
   const connect = boolOf(c, "connect");
   const args = { idOrName, near: c.query.get("near") ?? "", agent: c.agent.config.nodeName, connect };
   // Every answer is shuffled anew, so none is kept; the instances it is made from are.
-  return c.read(queryExecute, args, {
-    form: "",
-    encode: (execution, headers) => jsonReply(stringifyJson(executed(c, execution, limit), c.pretty), headers),
-  }, { ...CATALOG, shared: false });
+  return c.read(
+    queryExecute,
+    args,
+    {
+      form: "",
+      encode: (execution, headers) => jsonReply(stringifyJson(executed(c, execution, limit), c.pretty), headers),
+    },
+    { ...CATALOG, shared: false },
+  );
 }
 
 function executed(c: Context, { query, nodes, sorted }: QueryExecution, limit: number): unknown {
@@ -160,7 +175,8 @@ function executed(c: Context, { query, nodes, sorted }: QueryExecution, limit: n
 function limitOf(c: Context): number {
   const limit = c.query.get("limit");
   if (limit === null || limit === "") return 0;
-  if (!/^\d{1,9}$/.test(limit)) throw new OperationalError("refused", `Bad limit: strconv.Atoi: parsing ${JSON.stringify(limit)}: invalid syntax`);
+  if (!/^\d{1,9}$/.test(limit))
+    throw new OperationalError("refused", `Bad limit: strconv.Atoi: parsing ${JSON.stringify(limit)}: invalid syntax`);
   return Number(limit);
 }
 
@@ -169,5 +185,8 @@ function boolOf(c: Context, name: string): boolean {
   if (value === null) return false;
   if (/^(1|t|T|true|TRUE|True)$/.test(value)) return true;
   if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
-  throw new OperationalError("refused", `Error parsing '${name}' value: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
+  throw new OperationalError(
+    "refused",
+    `Error parsing '${name}' value: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`,
+  );
 }

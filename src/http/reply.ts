@@ -27,7 +27,11 @@ export function textReply(status: number, body: string, headers: readonly string
 
 /** A 200 without a body, which Consul still calls JSON. */
 export function emptyReply(headers: readonly string[] = []): Reply {
-  return { status: 200, headers: ["Content-Type", "application/json; charset=utf-8", ...POLICY, ...headers], body: null };
+  return {
+    status: 200,
+    headers: ["Content-Type", "application/json; charset=utf-8", ...POLICY, ...headers],
+    body: null,
+  };
 }
 
 /** Anything else: the status, the headers as given and the policy header. */
@@ -36,7 +40,7 @@ export function reply(status: number, headers: readonly string[], body: ReplyBod
 }
 
 export const TRUE: Reply = jsonReply("true");
-export const FALSE: Reply = jsonReply("false");
+const FALSE: Reply = jsonReply("false");
 export const boolReply = (value: boolean): Reply => (value ? TRUE : FALSE);
 
 /** The reply as a web `Response`. */

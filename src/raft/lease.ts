@@ -13,7 +13,7 @@ const contactOf = (progress: Progress): number => progress.lastContactMs;
 const ackedRoundOf = (progress: Progress): number => progress.ackedRoundBeganMs;
 
 /** True when no other server can have been elected, and committed anything, up to now. */
-export function holdsLease(core: Core, lead: Leadership, now: number): boolean {
+function holdsLease(core: Core, lead: Leadership, now: number): boolean {
   if (now < lead.leaseFromMs) return false;
   if (core.isSoleVoter) return true;
   if (lead.isLeaseRevoked) return false;

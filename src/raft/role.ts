@@ -55,7 +55,7 @@ export function becomeCandidate(core: Core): void {
   restartElectionTimer(core);
 }
 
-export function setTerm(core: Core, term: number, vote: string | null): void {
+function setTerm(core: Core, term: number, vote: string | null): void {
   core.term = term;
   core.vote = vote;
   core.persistence.markHardState();

@@ -147,7 +147,7 @@ export function beginRound(core: Core, lead: Leadership): number {
 }
 
 /** True when the follower could go on to a commit index that nothing sent has told it of. */
-export function needsNotice(core: Core, progress: Progress): boolean {
+function needsNotice(core: Core, progress: Progress): boolean {
   return progress.state === "replicate" && Math.min(core.commitIndex, progress.match) > progress.sentCommit;
 }
 

@@ -31,7 +31,7 @@ export function onTransfer(core: Core, ref: number, to: string | null): void {
 }
 
 /** The voter that can take over soonest; undefined when none was heard of late. */
-export function bestSuccessor(core: Core, lead: Leadership): Progress | undefined {
+function bestSuccessor(core: Core, lead: Leadership): Progress | undefined {
   let best: Progress | undefined;
   for (const progress of lead.progress.values()) {
     if (!core.members.voters.includes(progress.id) || progress.state === "lost") continue;

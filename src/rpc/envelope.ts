@@ -8,7 +8,7 @@ import { type ErrorCode, OperationalError } from "../types/error.ts";
 import { concat, isUtf8, text, utf8 } from "../util/bytes.ts";
 
 /** Agents of another version refuse each other. */
-export const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 1;
 
 /** A call, unwrapped. */
 export interface Envelope {

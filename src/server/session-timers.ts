@@ -58,6 +58,6 @@ export class SessionTimers {
 }
 
 /** The session's TTL in milliseconds, 0 for none. The store holds only TTLs that parse. */
-export function sessionTtlMs(session: Session): number {
+function sessionTtlMs(session: Session): number {
   return session.TTL === "" ? 0 : parseDuration(session.TTL) / NANOSECONDS_PER_MS;
 }

@@ -76,7 +76,7 @@ export class CheckTable {
 }
 
 /** The topics of the services that show a check: its own instance's, or those of all instances on the node. */
-export function checkConcerns(tables: Tables, node: string, serviceId: string): string[] {
+function checkConcerns(tables: Tables, node: string, serviceId: string): string[] {
   if (serviceId === "") return nodeConcerns(tables, node);
   const service = tables.services.get(node, serviceId);
   return service === undefined ? [] : instanceTopics(service);

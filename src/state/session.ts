@@ -51,7 +51,7 @@ export class SessionTable {
 }
 
 /** The IDs of all checks that a session is bound to, none twice: those given in the old way come first, as in Consul. */
-export function checkIds(session: Unindexed<Session>): string[] {
+function checkIds(session: Unindexed<Session>): string[] {
   const ids = new Set<string>(session.Checks);
   for (const id of session.NodeChecks ?? []) ids.add(id);
   for (const check of session.ServiceChecks ?? []) ids.add(check.ID);

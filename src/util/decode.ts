@@ -209,7 +209,7 @@ function join(path: string, key: string): string {
 }
 
 /** The error for a value of the wrong type; `expected` is what the field holds. */
-export function wrongType(value: unknown, path: string, expected: string): DecodeError {
+function wrongType(value: unknown, path: string, expected: string): DecodeError {
   const where = path === "" ? "value" : `field ${path}`;
   return new DecodeError(`json: cannot unmarshal ${kindOf(value)} into ${where} of type ${expected}`);
 }

@@ -4,9 +4,8 @@
 
 import { utf8 } from "./bytes.ts";
 
-/** Nanoseconds in a millisecond and in a second. */
+/** Nanoseconds in a millisecond. */
 export const nsPerMs = 1e6;
-export const nsPerSecond = 1e9;
 
 const LIMIT = 2 ** 63;
 

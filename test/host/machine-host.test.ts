@@ -18,7 +18,12 @@ class Echo implements Machine<Input, Effect> {
   }
 }
 
-function setUp(perform: (effect: Effect) => void): { clock: VirtualClock; host: MachineHost<Input, Effect>; failures: unknown[]; timers: Timers } {
+function setUp(perform: (effect: Effect) => void): {
+  clock: VirtualClock;
+  host: MachineHost<Input, Effect>;
+  failures: unknown[];
+  timers: Timers;
+} {
   const clock = new VirtualClock();
   const timers = new Timers(clock);
   clock.wake = () => timers.wake();

@@ -102,7 +102,7 @@ export class Chaos extends Group {
 
   // ------------------------------------------------------------------------------------------------ the world
 
-  override add(id: string, disk = emptyDisk()): Member {
+  override add(id: string, disk: ReturnType<typeof emptyDisk> = emptyDisk()): Member {
     this.machines.set(id, {
       member: undefined as unknown as Member,
       rate: 1 + (this.random.below(2 * this.faults.drift + 1) - this.faults.drift) / 1000,

@@ -6,12 +6,20 @@ import { OperationalError } from "../../src/types/error.ts";
 declare const Bun: unknown;
 declare const Deno: unknown;
 const runtime = typeof Bun !== "undefined" ? "bun" : typeof Deno !== "undefined" ? "deno" : "node";
-const { httpPeers, listenPeers } = (await import(`../../runtimes/${runtime}/peers.ts`)) as typeof import("../../runtimes/node/peers.ts");
+const { httpPeers, listenPeers } = (await import(
+  `../../runtimes/${runtime}/peers.ts`
+)) as typeof import("../../runtimes/node/peers.ts");
 
 const TIMEOUT_MS = 5000;
-const rejectsWith = (code: string) => (error: unknown): boolean => error instanceof OperationalError && error.code === code;
+const rejectsWith =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof OperationalError && error.code === code;
 
-async function withListener(handle: Parameters<typeof listenPeers>[0], body: (address: string) => Promise<void>): Promise<void> {
+async function withListener(
+  handle: Parameters<typeof listenPeers>[0],
+  body: (address: string) => Promise<void>,
+): Promise<void> {
   const listener = await listenPeers(handle, { address: "127.0.0.1", port: 0 });
   try {
     await body(`127.0.0.1:${listener.port}`);
@@ -30,17 +38,25 @@ test("peers: path and bytes arrive, and the answer comes back, whatever its size
         assert.deepEqual([...answer.subarray(0, 2)], size === 0 ? [11] : [11, 7]);
         assert.equal(answer.length, 1 + Math.min(4, size) + size);
       }
-      const many = await Promise.all(Array.from({ length: 200 }, (_, i) => peers.call(address, "/raft/1/message", Uint8Array.of(i), TIMEOUT_MS)));
-      assert.deepEqual(many.map((answer) => answer[1]), Array.from({ length: 200 }, (_, i) => i));
+      const many = await Promise.all(
+        Array.from({ length: 200 }, (_, i) => peers.call(address, "/raft/1/message", Uint8Array.of(i), TIMEOUT_MS)),
+      );
+      assert.deepEqual(
+        many.map((answer) => answer[1]),
+        Array.from({ length: 200 }, (_, i) => i),
+      );
     },
   );
 });
 
 test("peers: where nobody listens nothing arrived", async () => {
   let taken = "";
-  await withListener(async () => new Uint8Array(0), async (address) => {
-    taken = address;
-  });
+  await withListener(
+    async () => new Uint8Array(0),
+    async (address) => {
+      taken = address;
+    },
+  );
   await assert.rejects(httpPeers().call(taken, "/x", Uint8Array.of(1), TIMEOUT_MS), rejectsWith("unreachable"));
 });
 
@@ -62,6 +78,9 @@ test("peers: a connection that ends before the answer leaves the outcome unknown
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
-  await assert.rejects(httpPeers().call(`127.0.0.1:${port}`, "/x", Uint8Array.of(1), TIMEOUT_MS), rejectsWith("outcome-unknown"));
+  await assert.rejects(
+    httpPeers().call(`127.0.0.1:${port}`, "/x", Uint8Array.of(1), TIMEOUT_MS),
+    rejectsWith("outcome-unknown"),
+  );
   await new Promise((resolve) => server.close(resolve));
 });

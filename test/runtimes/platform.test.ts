@@ -1,12 +1,10 @@
-// The platform's sockets: TCP checks and calls to other agents. Passes on Node, Bun and Deno.
+// The platform's TCP checks and its timer. Passes on Node, Bun and Deno.
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { NodePlatform } from "../../runtimes/node/platform.ts";
 import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
 import { type ErrorCode, OperationalError } from "../../src/types/error.ts";
-import { text, utf8 } from "../../src/util/bytes.ts";
 
 const LONG_MS = 20_000;
 const platform = new NodePlatform({
@@ -15,29 +13,14 @@ const platform = new NodePlatform({
   report: () => {},
   wake: () => {},
 });
-const server = createServer(serve);
+const server = createServer((socket) => socket.on("error", () => {}));
 let port = 0;
 
 before(async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   ({ port } = server.address() as AddressInfo);
 });
-after(() => {
-  server.close();
-  server.closeAllConnections();
-});
-
-/** Sends the body back, or does as the path says. */
-function serve(request: IncomingMessage, response: ServerResponse): void {
-  const chunks: Uint8Array[] = [];
-  request.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-  request.on("end", () => {
-    if (request.url === "/silent") return;
-    if (request.url === "/moved") response.writeHead(302, { location: "/elsewhere" }).end();
-    else if (request.url === "/broken") response.writeHead(500).end("no");
-    else response.end(Buffer.concat([Buffer.from(`${request.method} ${request.url} `), ...chunks]));
-  });
-}
+after(() => server.close());
 
 /** A rejection with `code` and a message like `message`. */
 const fails = (code: ErrorCode, message: RegExp) => (error: Error) => {
@@ -57,23 +40,6 @@ test("a TCP check connects, or says as Go does why it cannot", async () => {
     platform.tcp.connect("no-such-host.invalid", 1, LONG_MS),
     fails("unreachable", /^dial tcp no-such-host\.invalid:1: ./),
   );
-});
-
-test("a call to an agent carries bytes both ways", async () => {
-  assert.equal(
-    text(await platform.peers.call(`127.0.0.1:${port}`, "/raft", utf8("héllo"), LONG_MS)),
-    "POST /raft héllo",
-  );
-});
-
-test("a call to an agent that is not there, does not answer, or is none ends with its code", async () => {
-  const call = (address: string, path: string, timeoutMs = LONG_MS): Promise<Uint8Array> =>
-    platform.peers.call(address, path, new Uint8Array(1), timeoutMs);
-  const here = `127.0.0.1:${port}`;
-  await assert.rejects(call("127.0.0.1:1", "/"), fails("unreachable", /^127\.0\.0\.1:1: ./));
-  await assert.rejects(call(here, "/silent", 50), fails("timeout", /: ./));
-  await assert.rejects(call(here, "/broken"), fails("unreachable", /answered 500$/));
-  await assert.rejects(call(here, "/moved"), fails("unreachable", /answered (302|0)$/));
 });
 
 test("the one timer goes off once, at the last time that was asked for", async () => {

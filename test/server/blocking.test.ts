@@ -11,7 +11,11 @@ afterEach(async () => {
 });
 
 /** A request and whether it has been answered. */
-function ask(path: string): { answered: () => boolean; reply: ReturnType<TestAgent["send"]>["reply"]; gone: () => void } {
+function ask(path: string): {
+  answered: () => boolean;
+  reply: ReturnType<TestAgent["send"]>["reply"];
+  gone: () => void;
+} {
   const { reply, gone } = agent.send("GET", path);
   let done = false;
   void reply.then(() => {
@@ -20,7 +24,8 @@ function ask(path: string): { answered: () => boolean; reply: ReturnType<TestAge
   return { answered: () => done, reply, gone };
 }
 
-const indexOf = async (path: string): Promise<string> => (await agent.fetch("GET", path)).header("x-consul-index") as string;
+const indexOf = async (path: string): Promise<string> =>
+  (await agent.fetch("GET", path)).header("x-consul-index") as string;
 
 test("a blocking query on a key is woken by that key and by nothing else", async () => {
   await agent.fetch("PUT", "/v1/kv/a", "1");
@@ -122,8 +127,14 @@ test("a thousand who wait for one service are answered by one run and one encodi
   await agent.fetch("PUT", "/v1/catalog/register", { Node: "x", Address: "10.0.0.1", Service: { Service: "web" } });
   const path = "/v1/health/service/web";
   const index = await indexOf(path);
-  const replies = Array.from({ length: 1000 }, () => agent.running.handle(agent.request("GET", `${path}?index=${index}&wait=60s`)));
-  await agent.fetch("PUT", "/v1/catalog/register", { Node: "x", Address: "10.0.0.1", Service: { Service: "web", Port: 9 } });
+  const replies = Array.from({ length: 1000 }, () =>
+    agent.running.handle(agent.request("GET", `${path}?index=${index}&wait=60s`)),
+  );
+  await agent.fetch("PUT", "/v1/catalog/register", {
+    Node: "x",
+    Address: "10.0.0.1",
+    Service: { Service: "web", Port: 9 },
+  });
   const [first, ...rest] = await Promise.all(replies);
   for (const reply of rest) assert.equal(reply, first, "the very same reply");
 });

@@ -13,7 +13,8 @@ async function put(agent: TestAgent, key: string, value: string): Promise<void> 
   assert.equal(reply.text, "true");
 }
 
-const value = async (agent: TestAgent, key: string): Promise<string> => (await agent.fetch("GET", `/v1/kv/${key}?raw`)).text;
+const value = async (agent: TestAgent, key: string): Promise<string> =>
+  (await agent.fetch("GET", `/v1/kv/${key}?raw`)).text;
 
 test("a restart finds everything that was acknowledged, with its indexes", async () => {
   const log = new MemoryLogStore();

@@ -65,6 +65,7 @@ test("an expiry that cannot be written is tried again, later each time, and no m
   }
   assert.equal(tries.length, 7);
   assert.equal(tries[0], 20_000);
-  for (let i = 2; i < tries.length; i++) assert.ok((tries[i] as number) - (tries[i - 1] as number) >= (tries[i - 1] as number) - (tries[i - 2] as number));
+  for (let i = 2; i < tries.length; i++)
+    assert.ok((tries[i] as number) - (tries[i - 1] as number) >= (tries[i - 1] as number) - (tries[i - 2] as number));
   assert.equal(sessions.active, 0);
 });
