@@ -399,6 +399,7 @@ export class Agent implements Topology {
       this.#reconcile();
       this.#initialiseAutopilot();
       void this.#bootstrapConfigEntries();
+      this.local.serverUp();
     } else if (leader === null) this.log.warn("cluster leadership lost");
     else if (leader !== this.config.nodeId) {
       this.log.info("New leader elected", { payload: leader });
