@@ -174,8 +174,11 @@ class NodeRequest implements HttpRequest {
         }
       });
       message.on("end", () => resolve(joined(chunks, total)));
-      const early = (): void =>
-        reject(new OperationalError("invalid-request", "The request ended early: its connection was closed"));
+      // Every request closes in the end: an error, and its stack, is only made for one that was cut.
+      const early = (): void => {
+        if (!message.complete)
+          reject(new OperationalError("invalid-request", "The request ended early: its connection was closed"));
+      };
       message.on("error", early);
       message.on("close", early);
     });

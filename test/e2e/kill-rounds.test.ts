@@ -14,9 +14,9 @@ for (const [runtime, rounds] of [
     async (t) => {
       const seed = Date.now() % 1_000_000;
       t.diagnostic(`seed ${seed}`);
-      const result = await killRounds({ runtime, rounds, writers: 4, seed });
+      const result = await killRounds({ runtime, rounds, snapshotsMin: 1, writers: 4, seed });
       assert.deepEqual(result.faults, []);
-      assert.equal(result.rounds, rounds);
+      assert.ok(result.rounds >= rounds);
       assert.ok(result.acknowledged > rounds * 5, `${result.acknowledged} writes were acknowledged`);
       assert.ok(result.snapshots > 0, "snapshots were taken meanwhile");
     },

@@ -21,6 +21,8 @@ import { type LoadCounts, Writer } from "./write-load.ts";
 export interface KillRoundsOptions {
   runtime: RuntimeName;
   rounds: number;
+  /** Rounds go on until so many snapshots were taken, on however slow a machine, and at most twenty times as long. */
+  snapshotsMin?: number;
   writers?: number;
   seed?: number;
   /** Told how far it is, about every twentieth part. */
@@ -55,6 +57,7 @@ const FAULTS_MAX = 20;
 export async function killRounds({
   runtime,
   rounds,
+  snapshotsMin = 0,
   writers: count = 6,
   seed = 1,
   progress = () => {},
@@ -75,7 +78,8 @@ export async function killRounds({
   let agent: AgentProcess | null = null;
   let ports: Ports | undefined;
   try {
-    for (let round = 1; round <= rounds; round++) {
+    let round = 1;
+    for (; round <= rounds || (watched.snapshots < snapshotsMin && round <= rounds * 20); round++) {
       if (ports !== undefined && random.below(KILL_STARTING_ONE_IN) === 0) {
         await killWhileStarting(runtime, dir.path, ports, random);
         watched.killedStarting += 1;
@@ -100,7 +104,7 @@ export async function killRounds({
     }
     agent = await startAgent({ runtime, dataDir: dir.path, config: CONFIG, ...(ports === undefined ? {} : { ports }) });
     await inspect(agent, writers, watched);
-    return result(rounds);
+    return result(round - 1);
   } finally {
     await agent?.kill9();
     dir.remove();
