@@ -77,6 +77,7 @@ export async function killRounds({
   });
   let agent: AgentProcess | null = null;
   let ports: Ports | undefined;
+  let keep = false;
   try {
     let round = 1;
     for (; round <= rounds || (watched.snapshots < snapshotsMin && round <= rounds * 20); round++) {
@@ -92,7 +93,11 @@ export async function killRounds({
       });
       ports = agent.ports;
       await inspect(agent, writers, watched);
-      if (result(round).faults.length > 0) return result(round);
+      if (result(round).faults.length > 0) {
+        keep = true;
+        watched.faults.push(`the data directory is kept: ${dir.path}`);
+        return result(round);
+      }
       const connections = writers.map(() => new HttpConnection(agent?.ports.http as number));
       const writing = writers.map((writer, n) => writer.write(connections[n] as HttpConnection));
       await sleep(LOAD_MS_MIN + random.below(LOAD_MS_MAX - LOAD_MS_MIN));
@@ -105,9 +110,12 @@ export async function killRounds({
     agent = await startAgent({ runtime, dataDir: dir.path, config: CONFIG, ...(ports === undefined ? {} : { ports }) });
     await inspect(agent, writers, watched);
     return result(round - 1);
+  } catch (error) {
+    keep = true;
+    throw new Error(`${(error as Error).message}\nThe data directory is kept: ${dir.path}`, { cause: error });
   } finally {
     await agent?.kill9();
-    dir.remove();
+    if (!keep) dir.remove();
   }
 }
 

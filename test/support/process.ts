@@ -5,7 +5,7 @@
 //   await agent.send("PUT", "/v1/kv/a", "x");
 //   await agent.kill9();
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -168,7 +168,8 @@ class RunningAgent implements AgentProcess {
       const { exitCode, signalCode, pid } = this.#child;
       if (exitCode !== null || signalCode !== null || pid === undefined)
         throw new Error(`the agent ended with ${exitCode ?? signalCode}:\n${this.#log}`);
-      if (performance.now() > deadline) throw new Error(`the agent did not become ready:\n${this.#log}`);
+      if (performance.now() > deadline)
+        throw new Error(`the agent did not become ready (${processState(pid)}):\n${this.#log}`);
       await sleep(20);
     }
   }
@@ -220,6 +221,17 @@ class RunningAgent implements AgentProcess {
   async kill9(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#ended;
+  }
+}
+
+/** What the kernel says of a process, for who must find out why it hangs; "" where it says nothing. */
+function processState(pid: number): string {
+  try {
+    const [state, , , , , , , , , , , user, system] =
+      readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    return `state ${state}, ${user} ticks in user mode, ${system} in the kernel`;
+  } catch {
+    return "";
   }
 }
 
