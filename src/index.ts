@@ -24,8 +24,11 @@ export interface RunningAgent {
   fetch(request: Request, remoteAddress?: string): Promise<Response>;
   /** Answers one DNS message; null when there is nothing to answer. `from` is the asker's address. */
   dns(packet: Uint8Array, transport: "udp" | "tcp", from: string): Uint8Array | null | Promise<Uint8Array | null>;
-  /** Answers one call of another agent, as `Peers.call` of its platform sent it. Errors are answers too: it never rejects. */
-  peer(path: string, bytes: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Answers one call of another agent, as `Peers.call` of its platform sent it. Errors are answers too: it never rejects.
+   * @param from the IP address that the call comes from.
+   */
+  peer(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array>;
   /** The platform's timer has gone off. */
   wake(): void;
   /** Leaves the datacenter gracefully; `stop` comes after. */
@@ -44,7 +47,7 @@ export async function createAgent(options: AgentOptions): Promise<RunningAgent> 
     handle: (request) => app.handle(request),
     fetch: (request, remoteAddress) => app.fetch(request, remoteAddress),
     dns: (packet, transport, from) => agent.dns(packet, transport, from),
-    peer: (path, bytes) => agent.peer(path, bytes),
+    peer: (path, bytes, from) => agent.peer(path, bytes, from),
     wake: () => agent.wake(),
     leave: () => agent.leave(),
     stop: () => agent.stop(),

@@ -8,6 +8,7 @@ import { fetchPeers, servePeer } from "../node/peers-fetch.ts";
 interface BunServer {
   readonly port: number;
   stop(closeActive: boolean): Promise<void>;
+  requestIP(request: Request): { address: string } | null;
 }
 interface BunGlobal {
   serve(options: {
@@ -15,7 +16,7 @@ interface BunGlobal {
     port: number;
     idleTimeout: number;
     maxRequestBodySize: number;
-    fetch(request: Request): Promise<Response>;
+    fetch(request: Request, server: BunServer): Promise<Response>;
   }): BunServer;
 }
 declare const Bun: BunGlobal;
@@ -32,7 +33,7 @@ export function listenPeers(
       // A forwarded blocking query waits for longer than Bun would.
       idleTimeout: 0,
       maxRequestBodySize: PEER_BODY_BYTES_MAX,
-      fetch: (request) => servePeer(handle, request),
+      fetch: (request, bun) => servePeer(handle, request, bun.requestIP(request)?.address ?? ""),
     });
     return Promise.resolve({ port: server.port, close: () => server.stop(true) });
   } catch (error) {

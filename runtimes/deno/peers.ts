@@ -11,7 +11,7 @@ interface DenoServer {
 interface DenoGlobal {
   serve(
     options: { hostname: string; port: number; signal: AbortSignal; onListen(): void },
-    handler: (request: Request) => Promise<Response>,
+    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Promise<Response>,
   ): DenoServer;
 }
 declare const Deno: DenoGlobal;
@@ -23,8 +23,9 @@ export async function listenPeers(
 ): Promise<PeerListener> {
   const abort = new AbortController();
   try {
-    const server = Deno.serve({ hostname: address, port, signal: abort.signal, onListen: () => {} }, (request) =>
-      servePeer(handle, request),
+    const server = Deno.serve(
+      { hostname: address, port, signal: abort.signal, onListen: () => {} },
+      (request, { remoteAddr }) => servePeer(handle, request, remoteAddr.hostname),
     );
     return {
       port: server.addr.port,

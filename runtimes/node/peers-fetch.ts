@@ -3,13 +3,13 @@ import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { PEER_BODY_BYTES_MAX, type PeerHandle } from "./peers.ts";
 
-/** Answers one request of another agent. */
-export async function servePeer(handle: PeerHandle, request: Request): Promise<Response> {
+/** Answers one request of another agent; `from` is the IP address that it comes from. */
+export async function servePeer(handle: PeerHandle, request: Request, from: string): Promise<Response> {
   if (request.method !== "POST") return new Response(null, { status: 405 });
   if (Number(request.headers.get("content-length") ?? 0) > PEER_BODY_BYTES_MAX)
     return new Response(null, { status: 413 });
   const body = new Uint8Array(await request.arrayBuffer());
-  const answer = await handle(new URL(request.url).pathname, body);
+  const answer = await handle(new URL(request.url).pathname, body, from);
   return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { "Content-Type": "application/octet-stream" } });
 }
 

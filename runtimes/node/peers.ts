@@ -5,8 +5,8 @@ import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { listenError } from "./http.ts";
 
-/** Answers a call: `RunningAgent.peer`. */
-export type PeerHandle = (path: string, body: Uint8Array) => Promise<Uint8Array>;
+/** Answers a call: `RunningAgent.peer`. `from` is the IP address that the connection comes from. */
+export type PeerHandle = (path: string, body: Uint8Array, from: string) => Promise<Uint8Array>;
 
 /** Where other agents reach this one. */
 export interface PeerListener {
@@ -63,7 +63,7 @@ async function serve(handle: PeerHandle, message: IncomingMessage, response: Ser
       response.writeHead(405, { "Content-Length": 0, Connection: "close" }).end();
       return;
     }
-    const answer = await handle(message.url as string, await read(message));
+    const answer = await handle(message.url as string, await read(message), message.socket.remoteAddress ?? "");
     response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": answer.length });
     response.end(answer);
   } catch {

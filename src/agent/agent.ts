@@ -260,8 +260,8 @@ export class Agent implements Topology {
     return this.#dnsTiming.handle(this.#dns, packet, transport, from);
   }
 
-  /** Answers a call of another agent. Errors are answers too: it never rejects. */
-  peer(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+  /** Answers a call of another agent, from an IP address. Errors are answers too: it never rejects. */
+  peer(path: string, bytes: Uint8Array, _from: string): Promise<Uint8Array> {
     return this.#door.handle(path, bytes);
   }
 

@@ -28,6 +28,16 @@ async function withListener(
   }
 }
 
+test("peers: the listener says where a call comes from", async () => {
+  await withListener(
+    async (_path, _body, from) => new TextEncoder().encode(from),
+    async (address) => {
+      const answer = await httpPeers().call(address, "/gossip/1/lan", new Uint8Array(1), TIMEOUT_MS);
+      assert.equal(new TextDecoder().decode(answer), "127.0.0.1");
+    },
+  );
+});
+
 test("peers: path and bytes arrive, and the answer comes back, whatever its size", async () => {
   await withListener(
     async (path, body) => Uint8Array.from([path.length, ...body.subarray(0, 4), ...new Uint8Array(body.length)]),

@@ -173,7 +173,7 @@ export class Cluster {
         }
         this.calls += 1;
         // What is sent is what arrives, whatever the sender does with its bytes.
-        void target.peer(path, bytes.slice()).then((reply) => {
+        void target.peer(path, bytes.slice(), from.slice(0, from.lastIndexOf(":"))).then((reply) => {
           if (this.#node(to)?.running !== target || this.#isLost(to, from)) return;
           this.at(
             this.nowMs + this.#delay(),
