@@ -29,8 +29,10 @@ const BACKOFF_MAX_MS = 250;
  * that is lost without a word is found out.
  */
 const SLICE_MS = 30_000;
-/** How long the answer to a command is waited for when its leader leads no more. */
-const LAST_WORDS_MS = 500;
+/** How long the answer to a command is waited for when its leader leads no more: one that handed over has said it by then. */
+const LAST_WORDS_MS = 200;
+/** The same when that leader was lost sight of and leads still: the call may hang in a connection that was cut meanwhile. */
+const REGAINED_MS = 1000;
 
 /** After these the request certainly has not been carried out. */
 const UNDONE: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "unreachable"]);
@@ -114,7 +116,7 @@ export class Route {
     const authority = this.#authority;
     /** Until when it is held: counted from when there was nobody to do it. */
     let until: number | null = null;
-    for (let backoffMs = BACKOFF_MIN_MS; ; backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)) {
+    for (let backoffMs = BACKOFF_MIN_MS; ;) {
       const leader = authority.leaderPeer;
       const startedMs = now();
       let failure: OperationalError | null = null;
@@ -131,6 +133,9 @@ export class Route {
       if (leftMs <= 0) throw failure === null || failure.code === "not-leader" ? noLeader() : failure;
       // With nobody to ask, only news of a leader helps.
       await authority.untilChange(failure === null ? leftMs : Math.min(leftMs, backoffMs));
+      // A leader that was just elected takes requests in a moment: the patience with the last one is not for it.
+      const isNews = authority.leaderPeer?.id !== leader?.id;
+      backoffMs = isNews ? BACKOFF_MIN_MS : Math.min(backoffMs * 2, BACKOFF_MAX_MS);
     }
   }
 
@@ -166,20 +171,23 @@ export class Route {
 
   /**
    * The answer of a leader, as long as it is one: an agent that stands still, or is cut off, never says a word.
-   * @throws OperationalError `lost` when another leads meanwhile.
+   * @throws OperationalError `lost` when another leads meanwhile, or the same one again.
    */
   #whileLeading<T>(leader: Peer, lost: ErrorCode, call: Promise<T>): Promise<T> {
     const { timers } = this.#options;
     return new Promise((resolve, reject) => {
       let timer: Timer | null = null;
+      let isLostSight = false;
       const forget = this.#authority.onChange(() => {
         const id = this.#authority.leading ? null : this.#authority.leaderPeer?.id;
         // While nobody leads the one who did may still answer.
-        if (id === undefined || id === leader.id || timer !== null) return;
+        if (id === undefined) isLostSight = true;
+        const isSame = id === leader.id;
+        if (id === undefined || (isSame && !isLostSight) || timer !== null) return;
         const giveUp = (): void => reject(new OperationalError(lost, "leadership lost while waiting for an answer"));
         // A leader that handed over still answers what it did; a read is as well asked anew.
         if (lost === "not-leader") giveUp();
-        else timer = timers.after(LAST_WORDS_MS, giveUp);
+        else timer = timers.after(isSame ? REGAINED_MS : LAST_WORDS_MS, giveUp);
       });
       call.then(resolve, reject).finally(() => {
         forget();

@@ -251,7 +251,7 @@ export class Node {
         nodeName: this.name,
         nodeId: this.id,
         advertiseAddress: this.host,
-        raft: { ...base.raft, electionTimeoutMs: 500, leaderLeaseTimeoutMs: 350, ...cluster.options.raft },
+        raft: { ...base.raft, ...cluster.options.raft },
         bootstrapExpect: cluster.joining.expect,
         retryJoin: { ...base.retryJoin, addresses: [...cluster.joining.addresses] },
         ...cluster.options.config,
