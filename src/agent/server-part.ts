@@ -4,6 +4,7 @@ import type { AgentConfig, RaftConfig } from "../config/config-types.ts";
 import { configEntrySet, readConfigEntry } from "../endpoint/config-entry.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
+import { LEASE_SHARE } from "../raft/options.ts";
 import type { Configuration, RaftTimings } from "../raft/types.ts";
 import type { Upstream } from "../rpc/authority.ts";
 import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
@@ -45,10 +46,14 @@ export interface ServerPartOptions {
   failed(error: unknown): void;
 }
 
+/**
+ * The election timeout for each unit of `performance.raft_multiplier`, of which fewer than Consul's default count as that:
+ * docs/differences.md says why it is a tenth of Consul's.
+ */
+const ELECTION_TIMEOUT_MS = 100;
+const MULTIPLIER_MIN = 5;
 /** How many heartbeats a leader sends within an election timeout. */
 const HEARTBEATS_PER_TIMEOUT = 10;
-/** A lease must end well before anybody can have been elected: raft/DESIGN.md. */
-const LEASE_SHARE_MAX = 0.9;
 /** How often a leader compares all members with the catalog (Consul's `ReconcileInterval`). */
 const RECONCILE_MS = 60_000;
 
@@ -56,11 +61,13 @@ const RECONCILE_MS = 60_000;
 export const RESTORE_PATH = "/rpc/1/restore";
 const NO_META: UserMap = Object.freeze(userMap<string>()) as UserMap;
 
-function raftTimings({ electionTimeoutMs, leaderLeaseTimeoutMs }: RaftConfig): RaftTimings {
+function raftTimings({ multiplier }: RaftConfig): RaftTimings {
+  const electionTimeoutMs = Math.max(MULTIPLIER_MIN, multiplier) * ELECTION_TIMEOUT_MS;
   return {
     electionTimeoutMs,
     heartbeatMs: electionTimeoutMs / HEARTBEATS_PER_TIMEOUT,
-    leaseMs: Math.min(leaderLeaseTimeoutMs, electionTimeoutMs * LEASE_SHARE_MAX),
+    // As long as the margin for clocks allows: raft/DESIGN.md.
+    leaseMs: electionTimeoutMs * LEASE_SHARE,
     commitNotifyMs: 0,
   };
 }

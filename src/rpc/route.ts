@@ -32,8 +32,10 @@ const BACKOFF_MAX_MS = 250;
  * that is lost without a word is found out.
  */
 const SLICE_MS = 30_000;
-/** How long the answer to a command is waited for when its leader leads no more. */
-const LAST_WORDS_MS = 500;
+/** How long the answer to a command is waited for when its leader leads no more: one that handed over has said it by then. */
+const LAST_WORDS_MS = 200;
+/** The same when that leader was lost sight of and leads still: the call may hang in a connection that was cut meanwhile. */
+const REGAINED_MS = 1000;
 /** After this long without an answer it is looked at whether who was asked is there still. */
 const DOUBT_MS = 1000;
 
@@ -168,7 +170,7 @@ export class Route {
     const server = this.#server;
     /** Until when it is held: counted from when there was nobody to do it. */
     let until: number | null = null;
-    for (let backoffMs = BACKOFF_MIN_MS; ; backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)) {
+    for (let backoffMs = BACKOFF_MIN_MS; ;) {
       const { peer } = upstream;
       const startedMs = now();
       let failure: OperationalError | null = null;
@@ -190,6 +192,9 @@ export class Route {
       }
       // With nobody to ask, only news of somebody helps.
       await upstream.untilChange(failure === null ? leftMs : Math.min(leftMs, backoffMs));
+      // A leader that was just elected takes requests in a moment: the patience with the last one is not for it.
+      const isNews = upstream.peer?.id !== peer?.id;
+      backoffMs = isNews ? BACKOFF_MIN_MS : Math.min(backoffMs * 2, BACKOFF_MAX_MS);
     }
   }
 
@@ -216,17 +221,20 @@ export class Route {
 
   /**
    * The answer of a server, as long as somebody may wait for it: one that stands still, or is cut off, never says a word.
-   * @throws OperationalError `lost` when another leads meanwhile, or the server has failed.
+   * @throws OperationalError `lost` when another leads meanwhile, or the same one again, or the server has failed.
    */
   #unlessLost<T>(peer: Peer, lost: ErrorCode, call: Promise<T>): Promise<T> {
     const { timers, upstream } = this.#options;
     return new Promise((resolve, reject) => {
       let timer: Timer | null = null;
+      let isLostSight = false;
       const forget = upstream.onChange(() => {
-        if (timer !== null || !upstream.isLost(peer)) return;
+        if (upstream.peer === null) isLostSight = true;
+        const isRegained = isLostSight && upstream.peer?.id === peer.id;
+        if (timer !== null || !(isRegained || upstream.isLost(peer))) return;
         const giveUp = (): void => reject(new OperationalError(lost, "leadership lost while waiting for an answer"));
         // A leader that handed over still answers what it did; a read is as well asked anew.
-        if (lost === "outcome-unknown") timer = timers.after(LAST_WORDS_MS, giveUp);
+        if (lost === "outcome-unknown") timer = timers.after(isRegained ? REGAINED_MS : LAST_WORDS_MS, giveUp);
         else giveUp();
       });
       const doubt = timers.after(DOUBT_MS, () => upstream.doubt(peer));

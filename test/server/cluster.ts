@@ -262,7 +262,7 @@ export class Node {
         nodeName: this.name,
         nodeId: this.id,
         advertiseAddress: this.host,
-        raft: { ...base.raft, electionTimeoutMs: 500, leaderLeaseTimeoutMs: 350, ...cluster.options.raft },
+        raft: { ...base.raft, ...cluster.options.raft },
         server: this.kind === "server",
         bootstrapExpect: cluster.expect,
         gossipLan: { ...base.gossipLan, advertiseAddress: this.host },
