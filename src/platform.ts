@@ -28,6 +28,8 @@ export interface Platform {
   readonly dns?: DnsClient;
   /** Runs a program: script checks, handlers of watches. Missing where the runtime cannot. */
   readonly exec?: Exec;
+  /** The IP addresses that a name has. Missing where names are resolved only as they are called. Rejects when it has none. */
+  resolve?(name: string): Promise<readonly string[]>;
   /** Facts of the machine for `/v1/agent/host` and the metrics. */
   readonly host?: HostFacts;
 }
@@ -35,10 +37,12 @@ export interface Platform {
 /** One call to another agent. The same bytes arrive at that agent's `peer(path, bytes)`, and what it returns comes back. */
 export interface Peers {
   /**
-   * @throws OperationalError `unreachable` when the call certainly did not arrive, `timeout` when no answer came in time,
-   * `outcome-unknown` when it was sent and the connection ended before an answer came.
+   * @param sending called when the connection stands and the bytes go out; who cannot tell does not call it.
+   * @throws OperationalError `unreachable` when the call certainly did not arrive (`isRefused`: nobody listens there),
+   * `timeout` when no answer came in time, `outcome-unknown` when it was sent and the connection ended before an answer
+   * came, `unsupported` when who is there takes no calls to this path.
    */
-  call(address: string, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  call(address: string, path: string, body: Uint8Array, timeoutMs: number, sending?: () => void): Promise<Uint8Array>;
 }
 
 /** What one durable step writes. All of it is durable together, or none of it is. */

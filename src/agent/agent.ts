@@ -33,7 +33,8 @@ import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
 import { Servers } from "./servers.ts";
 import { refuseUnsupported, serverAddresses } from "./support.ts";
-import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } from "./self.ts";
+import { MEMBER_VERSIONS, memberTags, serverMeta } from "./member-tags.ts";
+import { describeAgent, ownMember, type ShownMember, statistics } from "./self.ts";
 
 /** What an agent is made with. */
 export interface AgentOptions {
@@ -380,7 +381,9 @@ export class Agent implements Topology {
       address: config.advertiseAddress,
       datacenter: config.datacenter,
       status: "alive",
-      server: config.server ? { port: config.ports.server, meta: serverMeta() } : null,
+      server: config.server
+        ? { port: config.ports.server, meta: serverMeta(memberTags(config), MEMBER_VERSIONS) }
+        : null,
     };
   }
 

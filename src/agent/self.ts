@@ -4,77 +4,25 @@ import type { AgentConfig } from "../config/agent-config.ts";
 import { sanitise } from "../config/sanitise.ts";
 import type { Server } from "../server/server.ts";
 import type { UserMap } from "../types/records.ts";
+import { joinHostPort } from "../util/ip-address.ts";
 import { toUserMap } from "../util/user-map.ts";
 import { CONSUL_VERSION, VERSION } from "../version.ts";
+import { MEMBER_VERSIONS, memberTags, type ShownMember, shownMember } from "./member-tags.ts";
 
-/** A member as /v1/agent/members shows it; `Status` is Serf's number: 1 alive, 2 leaving, 3 left, 4 failed. */
-export interface ShownMember {
-  Name: string;
-  Addr: string;
-  Port: number;
-  Tags: UserMap;
-  Status: number;
-  ProtocolMin: number;
-  ProtocolMax: number;
-  ProtocolCur: number;
-  DelegateMin: number;
-  DelegateMax: number;
-  DelegateCur: number;
-}
-
-const PROTOCOL = { ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4 };
-const ALIVE = 1;
-
-/** The tags by which servers and clients know each other. */
-function memberTags(config: AgentConfig): UserMap {
-  const tags: [string, string][] = [
-    ["role", config.server ? "consul" : "node"],
-    ["dc", config.datacenter],
-    ["segment", ""],
-    ["id", config.nodeId],
-    ["vsn", "2"],
-    ["vsn_min", "2"],
-    ["vsn_max", "3"],
-    ["build", `${CONSUL_VERSION}:proconsul-${VERSION}`],
-  ];
-  if (config.server) {
-    tags.push(
-      ["port", String(config.ports.server)],
-      ["wan_join_port", String(config.ports.serfWan)],
-      ["raft_vsn", "3"],
-      ["acls", "0"],
-      ["ft_fs", "1"],
-      ["ft_si", "1"],
-    );
-    if (config.bootstrap || config.dev) tags.push(["bootstrap", "1"]);
-    if (config.bootstrapExpect > 0) tags.push(["expect", String(config.bootstrapExpect)]);
-  }
-  return toUserMap(tags);
-}
+export type { ShownMember } from "./member-tags.ts";
 
 /** The agent's own record in the LAN pool, or in the WAN pool. */
 export function ownMember(config: AgentConfig, wan: boolean): ShownMember {
-  return {
-    Name: wan ? `${config.nodeName}.${config.datacenter}` : config.nodeName,
-    Addr: wan ? config.advertiseAddressWan : config.advertiseAddress,
-    Port: wan ? config.ports.serfWan : config.ports.serfLan,
-    Tags: memberTags(config),
-    Status: ALIVE,
-    ...PROTOCOL,
-  };
-}
-
-/** The service `consul` of a server shows these of its tags. */
-export function serverMeta(): UserMap {
-  return toUserMap([
-    ["non_voter", "false"],
-    ["raft_version", "3"],
-    ["read_replica", "false"],
-    ["serf_protocol_current", "2"],
-    ["serf_protocol_min", "1"],
-    ["serf_protocol_max", "5"],
-    ["version", CONSUL_VERSION],
-  ]);
+  const address = wan ? config.advertiseAddressWan : config.advertiseAddress;
+  return shownMember({
+    name: wan ? `${config.nodeName}.${config.datacenter}` : config.nodeName,
+    address: joinHostPort(address, wan ? config.ports.serfWan : config.ports.serfLan),
+    anchor: null,
+    tags: memberTags(config),
+    versions: MEMBER_VERSIONS,
+    status: "alive",
+    incarnation: 1,
+  });
 }
 
 /** The body of /v1/agent/self. */
