@@ -1,4 +1,6 @@
 // Addresses of gossip members: `host:port`, with brackets around an IPv6 address. What people write may leave the port out.
+import type { JoinFailure } from "../gossip/types.ts";
+import type { Platform } from "../platform.ts";
 import { formatIp, joinHostPort, parseIp } from "../util/ip-address.ts";
 
 /** Host, without brackets, and port; port 0 when there is none. */
@@ -25,4 +27,26 @@ export function plainIp(address: string): string {
   const bare = zone < 0 ? address : address.slice(0, zone);
   const ip = parseIp(bare);
   return ip === null ? bare : formatIp(ip);
+}
+
+/** The addresses to call for those that were written: names resolved where the platform can, ports added. No two are equal. */
+export async function resolveAddresses(
+  addresses: readonly string[],
+  { platform, defaultPort }: { platform: Pick<Platform, "resolve">; defaultPort: number },
+): Promise<{ found: string[]; failures: JoinFailure[] }> {
+  const failures: JoinFailure[] = [];
+  const found = await Promise.all(
+    addresses.map(async (written) => {
+      const address = withPort(written, defaultPort);
+      const { host, port } = splitHostPort(address);
+      if (parseIp(host) !== null || platform.resolve === undefined) return [address];
+      try {
+        return (await platform.resolve(host)).map((ip) => withPort(ip, port));
+      } catch (error) {
+        failures.push({ address: written, reason: "unreachable", text: (error as Error).message });
+        return [];
+      }
+    }),
+  );
+  return { found: [...new Set(found.flat())], failures };
 }

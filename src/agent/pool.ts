@@ -5,19 +5,16 @@
 //   await pool.start();
 //   // a call to pool.path comes in: answer with pool.handle(from, bytes)
 //   await pool.leave(); await pool.stop();
-import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest } from "../codec/gossip-message.ts";
+import { decodeRequest, encodeAnswer } from "../codec/gossip-message.ts";
 import { Gossip } from "../gossip/gossip.ts";
 import type {
   Answer,
   Coordinate,
-  FailureReason,
   GossipEffect,
   GossipInput,
-  JoinFailure,
   MemberEventKind,
   MemberStatus,
   MemberView,
-  PoolState,
   RejectReason,
   Tags,
 } from "../gossip/types.ts";
@@ -26,13 +23,12 @@ import type { Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
 import type { UserMap } from "../types/records.ts";
-import { concat } from "../util/bytes.ts";
-import { parseIp } from "../util/ip-address.ts";
 import { Random } from "../util/random.ts";
 import { toUserMap } from "../util/user-map.ts";
 import type { Logger, Logs } from "./logs.ts";
-import { plainIp, splitHostPort, withPort } from "./pool-address.ts";
-import { openAnswer, openRequest, requestHead, sealAnswer } from "./pool-envelope.ts";
+import { plainIp, resolveAddresses, splitHostPort } from "./pool-address.ts";
+import { PoolCalls } from "./pool-calls.ts";
+import { openRequest, sealAnswer } from "./pool-envelope.ts";
 import { Joiner, type JoinResult } from "./pool-join.ts";
 import type { PoolSettings } from "./pool-settings.ts";
 import { type PoolMemory, PoolSnapshot } from "./pool-snapshot.ts";
@@ -93,13 +89,11 @@ export class Pool {
   readonly #log: Logger;
   readonly #joiner: Joiner;
   readonly #snapshot: PoolSnapshot;
-  readonly #head: Uint8Array;
+  readonly #calls: PoolCalls;
   /** Answers that are owed, by request. */
   readonly #open = new Map<number, (answer: Answer) => void>();
   /** The agent's own requests to the machine, by `ref`. */
   readonly #waiters = new Map<number, Waiter>();
-  /** Why joins through an address failed, in the words of whoever knows. */
-  readonly #joinErrors = new Map<string, string>();
   readonly #leavers: (() => void)[] = [];
   #lastId = 0;
   #isStarted = false;
@@ -112,7 +106,6 @@ export class Pool {
     const { kind, gossip, platform, timers, logs, module, listener } = options;
     this.#options = options;
     this.#log = logs.logger(`${module}.${kind}`);
-    this.#head = requestHead(options);
     const seed = new DataView(platform.random(4).buffer).getUint32(0);
     this.#gossip = new Gossip({ ...gossip, seed });
     this.#host = new MachineHost({
@@ -127,6 +120,7 @@ export class Pool {
         listener.failed(error);
       },
     });
+    this.#calls = new PoolCalls({ scope: options, path: this.path, self: gossip, platform, log: this.#log });
     this.#joiner = new Joiner({
       kind,
       timers,
@@ -185,7 +179,7 @@ export class Pool {
    * @throws OperationalError `shutting-down` when the pool is being left, or has ended.
    */
   async join(addresses: readonly string[], ignoreOld: boolean): Promise<JoinResult> {
-    const { found, failures } = await this.#resolve(addresses);
+    const { found, failures } = await resolveAddresses(addresses, this.#options);
     if (found.length === 0 && failures.length > 0) return { contacted: 0, failures };
     return new Promise((resolve, reject) => {
       this.#ask((ref) => ({ type: "join", ref, addresses: found, ignoreOld }), reject, {
@@ -286,22 +280,22 @@ export class Pool {
   /** A section of `info`: `serf_lan` or `serf_wan`. */
   statistics(isEncrypted: boolean): UserMap {
     const { counts, queueDepths, healthScore, memberTime, eventTime, coordinateResets } = this.#gossip;
-    const rows: [string, string | number | boolean][] = [
-      ["coordinate_resets", coordinateResets],
-      ["encrypted", isEncrypted],
-      ["event_queue", queueDepths.events],
-      ["event_time", eventTime],
-      ["failed", counts.failed],
-      ["health_score", healthScore],
-      ["intent_queue", queueDepths.intents],
-      ["left", counts.left],
-      ["member_time", memberTime],
-      ["members", counts.alive + counts.leaving + counts.left + counts.failed],
+    const rows = {
+      coordinate_resets: coordinateResets,
+      encrypted: isEncrypted,
+      event_queue: queueDepths.events,
+      event_time: eventTime,
+      failed: counts.failed,
+      health_score: healthScore,
+      intent_queue: queueDepths.intents,
+      left: counts.left,
+      member_time: memberTime,
+      members: counts.alive + counts.leaving + counts.left + counts.failed,
       // There are no queries (src/gossip/DESIGN.md).
-      ["query_queue", 0],
-      ["query_time", 1],
-    ];
-    return toUserMap(rows.map(([key, value]) => [key, String(value)] as const));
+      query_queue: 0,
+      query_time: 1,
+    };
+    return toUserMap(Object.entries(rows).map(([key, value]) => [key, String(value)] as const));
   }
 
   // --------------------------------------------------------------------------------------------------------- requests
@@ -339,25 +333,6 @@ export class Pool {
       ...waiter,
     });
     this.#dispatch(input(ref));
-  }
-
-  async #resolve(addresses: readonly string[]): Promise<{ found: string[]; failures: JoinFailure[] }> {
-    const { platform, defaultPort } = this.#options;
-    const failures: JoinFailure[] = [];
-    const found = await Promise.all(
-      addresses.map(async (written) => {
-        const address = withPort(written, defaultPort);
-        const { host, port } = splitHostPort(address);
-        if (parseIp(host) !== null || platform.resolve === undefined) return [address];
-        try {
-          return (await platform.resolve(host)).map((ip) => withPort(ip, port));
-        } catch (error) {
-          failures.push({ address: written, reason: "unreachable", text: (error as Error).message });
-          return [];
-        }
-      }),
-    );
-    return { found: [...new Set(found.flat())], failures };
   }
 
   // ---------------------------------------------------------------------------------------------------------- effects
@@ -420,46 +395,11 @@ export class Pool {
   #joined({ ref, contacted, failures }: GossipEffect & { type: "joined" }): void {
     const waiter = this.#waiters.get(ref);
     this.#waiters.delete(ref);
-    const told = failures.map((failure) => {
-      const text = failure.text || (this.#joinErrors.get(failure.address) ?? "");
-      this.#joinErrors.delete(failure.address);
-      return { ...failure, text };
-    });
-    waiter?.joined({ contacted, failures: told });
+    waiter?.joined({ contacted, failures: this.#calls.explain(failures) });
   }
 
-  async #call({ id, to, message, timeoutMs }: GossipEffect & { type: "call" }): Promise<void> {
-    const { platform } = this.#options;
-    const isJoin = message.type === "push-pull" && message.join;
-    const fail = (reason: FailureReason, text: string): void => {
-      if (isJoin) this.#joinErrors.set(to, text);
-      this.#dispatch({ type: "failed", id, reason });
-    };
-    let sentMs = platform.now();
-    const sending = (): void => {
-      sentMs = platform.now();
-    };
-    let bytes: Uint8Array;
-    try {
-      const body = concat([this.#head, encodeRequest(message)]);
-      bytes = await platform.peers.call(to, this.path, body, timeoutMs, sending);
-    } catch (error) {
-      if (!(error instanceof OperationalError)) this.#log.error("a call failed: this is a bug", { error });
-      return fail(reasonOf(error), (error as Error).message);
-    }
-    const rttMs = platform.now() - sentMs;
-    const opened = openAnswer(bytes);
-    const answer = opened === null ? null : decodeAnswer(opened);
-    if (answer === null) return fail("unreachable", "its answer cannot be read: is it an agent of another version?");
-    if (isJoin && answer.type === "push-pull-answer" && this.#isOwn(answer.state))
-      return fail("unreachable", "this is the agent itself");
-    this.#dispatch({ type: "reply", id, message: answer, rttMs });
-  }
-
-  /** A name may resolve to this very agent: that is nobody to have joined. */
-  #isOwn({ members }: PoolState): boolean {
-    const { name, address } = this.#gossip.self;
-    return members.length > 0 && members.every(({ member }) => member.name === name && member.address === address);
+  async #call(effect: GossipEffect & { type: "call" }): Promise<void> {
+    this.#dispatch(await this.#calls.call(effect));
   }
 
   get #isInCompany(): boolean {
@@ -488,12 +428,6 @@ export class Pool {
     this.#waiters.clear();
     for (const done of this.#leavers.splice(0)) done();
   }
-}
-
-function reasonOf(error: unknown): FailureReason {
-  if (!(error instanceof OperationalError)) return "unreachable";
-  if (error.code === "timeout") return "timeout";
-  return error.isRefused ? "refused" : "unreachable";
 }
 
 function rejection(reason: RejectReason, limits: { userEventBytes: number }): OperationalError {
