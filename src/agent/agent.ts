@@ -23,6 +23,7 @@ import { CONSUL_VERSION } from "../version.ts";
 import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
 import { agentGauges } from "./agent-gauges.ts";
 import { CoordinateSync } from "./coordinate-sync.ts";
+import { Encryption } from "./encryption.ts";
 import { DnsTiming } from "./dns-timing.ts";
 import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
@@ -95,6 +96,8 @@ export class Agent implements Topology {
   readonly local: LocalAgent;
   readonly random: Random;
   readonly events: Events = new Events();
+  /** All calls between agents go through it, both ways. */
+  readonly encryption: Encryption;
   readonly #door: PeerDoor;
   /** The other servers that this one knows. */
   readonly #servers: Servers;
@@ -125,7 +128,13 @@ export class Agent implements Topology {
     const serverLog = this.logs.logger("agent.server");
     const { nodeId: id, datacenter } = config;
     const identity: PeerIdentity = { id, datacenter, address: `${config.advertiseAddress}:${config.ports.server}` };
-    const client = new PeerClient(identity, platform.peers);
+    this.encryption = new Encryption({
+      config,
+      platform,
+      logger: this.log,
+      handle: (path, bytes, _from) => this.#door.handle(path, bytes),
+    });
+    const client = new PeerClient(identity, this.encryption.peers);
     this.#door = new PeerDoor(identity, (error) =>
       serverLog.error("a call of another agent failed: this is a bug", { error }),
     );
@@ -229,6 +238,7 @@ export class Agent implements Topology {
   /** Reads what is stored and takes part. @throws OperationalError that says what is wrong with it and what to do. */
   async start(): Promise<void> {
     await discardStaleBackups(this.platform.blobs);
+    await this.encryption.start();
     await this.server.start();
     this.#servers.start();
     await this.local.start();
@@ -261,8 +271,8 @@ export class Agent implements Topology {
   }
 
   /** Answers a call of another agent, from an IP address. Errors are answers too: it never rejects. */
-  peer(path: string, bytes: Uint8Array, _from: string): Promise<Uint8Array> {
-    return this.#door.handle(path, bytes);
+  peer(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> {
+    return this.encryption.peer(path, bytes, from);
   }
 
   /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
@@ -338,6 +348,7 @@ export class Agent implements Topology {
       eventTime: this.#eventTime,
       heapUsed: memory.heapUsed,
       rss: memory.rss,
+      encrypted: this.encryption.enabled,
     });
   }
 

@@ -178,7 +178,7 @@ export function statistics(config: AgentConfig, server: Server, counts: AgentCou
         ["failed", 0],
         ["left", 0],
         ["event_time", counts.eventTime],
-        ["encrypted", false],
+        ["encrypted", counts.encrypted],
       ]),
     ],
     [
@@ -187,7 +187,7 @@ export function statistics(config: AgentConfig, server: Server, counts: AgentCou
         ["members", 1],
         ["failed", 0],
         ["left", 0],
-        ["encrypted", false],
+        ["encrypted", counts.encrypted],
       ]),
     ],
   ]);
@@ -204,4 +204,5 @@ export interface AgentCounts {
   eventTime: number;
   heapUsed: number;
   rss: number;
+  encrypted: boolean;
 }

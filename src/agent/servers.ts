@@ -58,6 +58,8 @@ export interface ServersOptions {
 export class Servers {
   readonly #options: ServersOptions;
   readonly #known = new Map<string, { hello: Hello; sinceMs: number }>();
+  /** Addresses that refuse, as the log has it. */
+  readonly #refusals = new Set<string>();
   #timer: Timer | null = null;
   #stopped = false;
   #changing = false;
@@ -99,8 +101,9 @@ export class Servers {
       if (at === address) return;
       try {
         this.#note(decode(await client.call({ id: "", address: at }, HELLO_PATH, hello, TIMEOUT_MS)) as Hello);
-      } catch {
+      } catch (error) {
         // Nobody there yet: it is asked again.
+        this.#unanswered(at, error);
       }
     };
     await Promise.all(addresses.map(ask));
@@ -131,6 +134,13 @@ export class Servers {
       ({ hello }) => hello.state === "empty" && hello.expect === this.#options.expect,
     );
     return [...own, ...others.map(({ hello }) => hello.member.id)].sort();
+  }
+
+  /** Who refuses will go on refusing until somebody does something: that is said once. */
+  #unanswered(at: string, error: unknown): void {
+    if (!(error instanceof OperationalError) || error.code !== "refused" || this.#refusals.has(at)) return;
+    this.#refusals.add(at);
+    this.#options.log("warn", "a server refuses this one", { address: at, error });
   }
 
   #note(hello: Hello): void {
