@@ -72,6 +72,11 @@ export class ServerProcess {
   }
 }
 
+export interface GroupOptions {
+  /** More words for the command line of each. */
+  words?: readonly string[];
+}
+
 export class GroupProcesses {
   readonly servers: readonly ServerProcess[];
   readonly #dir: string;
@@ -82,7 +87,7 @@ export class GroupProcesses {
   }
 
   /** Starts a server on each runtime named, and waits until they have a leader. */
-  static async start(runtimes: readonly RuntimeName[]): Promise<GroupProcesses> {
+  static async start(runtimes: readonly RuntimeName[], options: GroupOptions = {}): Promise<GroupProcesses> {
     const dir = mkdtempSync(join(tmpdir(), "proconsul-group-"));
     const ports = await freePorts(runtimes.length * 3);
     const addresses = runtimes.map((_, i) => `127.0.0.1:${ports[i * 3 + 1]}`);
@@ -94,7 +99,12 @@ export class GroupProcesses {
         `-http-port=${http} -server-port=${server} -serf-lan-port=${serf}`,
         addresses.map((address) => `-retry-join=${address}`).join(" "),
       ].flatMap((some) => some.split(" "));
-      words.push(`-data-dir=${join(dir, `s${i + 1}`)}`, "-hcl", "performance { raft_multiplier = 1 }");
+      words.push(
+        `-data-dir=${join(dir, `s${i + 1}`)}`,
+        "-hcl",
+        "performance { raft_multiplier = 1 }",
+        ...(options.words ?? []),
+      );
       return new ServerProcess(`s${i + 1}`, runtime, http, server, words);
     });
     const group = new GroupProcesses(servers, dir);
