@@ -25,6 +25,9 @@ export interface PoolSettings {
 /** The least that is left of a probe interval for helpers, where the configuration leaves nothing (as `-dev` does). */
 const HELPERS_SHARE = 0.5;
 
+/** Name, payload and filters of an event; no datagram has to hold it. */
+const EVENT_BYTES_MAX = 2048;
+
 /** The settings of one of the pools. The WAN pool is only for servers whose `ports.serf_wan` is on. */
 export function poolSettings(config: AgentConfig, kind: PoolKind): PoolSettings {
   const pool = kind === "lan" ? config.gossipLan : config.gossipWan;
@@ -39,7 +42,7 @@ export function poolSettings(config: AgentConfig, kind: PoolKind): PoolSettings 
       tags: memberTags(config),
       versions: MEMBER_VERSIONS,
       timings: timingsOf(pool, kind),
-      limits: GOSSIP_LIMITS,
+      limits: { ...GOSSIP_LIMITS, userEventBytes: EVENT_BYTES_MAX },
       mergeRules: kind === "lan" ? lanRules(datacenter) : WAN_RULES,
       allowedNetworks: pool.allowedCidrs.length > 0 ? pool.allowedCidrs : null,
       anchorTag: null,

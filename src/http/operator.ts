@@ -137,10 +137,9 @@ export const operatorRoutes: readonly RouteRow[] = [
 
 async function getConfiguration(c: Context): Promise<Reply> {
   if (!c.query.has("stale")) return c.reply(await c.command(raftConfiguration, null));
-  // While there is no leader to ask, this server says what it knows.
+  // While there is no leader to ask, a server says what it knows.
   c.requireLocalDatacenter();
-  const prepared = raftConfiguration.prepare(c.agent.server, null);
-  return c.reply("answer" in prepared ? await prepared.answer : null);
+  return c.reply(await c.agent.route.local(raftConfiguration, null));
 }
 
 async function removePeer(c: Context): Promise<Reply> {
