@@ -77,6 +77,7 @@ export class ServerProcess {
   readonly httpPort: number;
   readonly base: string;
   readonly serverAddress: string;
+  readonly serfAddress: string;
   readonly runtime: RuntimeName;
   readonly #enter: readonly string[];
   readonly #words: readonly string[];
@@ -89,6 +90,7 @@ export class ServerProcess {
     this.httpPort = ports.http;
     this.base = `http://${at.address}:${ports.http}`;
     this.serverAddress = `${at.address}:${ports.server}`;
+    this.serfAddress = `${at.address}:${ports.serf}`;
     this.runtime = runtime;
     this.#enter = at.enter;
     this.#words = words;
