@@ -12,7 +12,7 @@ import { type Peer, PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-
 import { Route } from "../rpc/route.ts";
 import { ServerList } from "../rpc/server-list.ts";
 import { OperationalError } from "../types/error.ts";
-import type { Coordinate, UserMap } from "../types/records.ts";
+import type { Coordinate, NodeService, UserMap } from "../types/records.ts";
 import { discardStaleBackups } from "../server/backup.ts";
 import type { Member } from "../server/reconcile.ts";
 import type { Server } from "../server/server.ts";
@@ -25,7 +25,7 @@ import { CoordinateSync } from "./coordinate-sync.ts";
 import { DnsTiming } from "./dns-timing.ts";
 import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
-import { decodeEvent, encodeEvent, Events, type UserEvent } from "./events.ts";
+import { decodeEvent, encodeEvent, Events, isEventFor, type UserEvent } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
@@ -257,7 +257,7 @@ export class Agent implements Topology {
       {
         Datacenter: datacenter,
         AreaID: "wan",
-        Coordinates: [{ Node: `${nodeName}.${datacenter}`, Segment: "", Coord: this.coordinate }],
+        Coordinates: [{ Node: nodeName, Segment: "", Coord: this.coordinate }],
       },
     ];
   }
@@ -422,7 +422,11 @@ export class Agent implements Topology {
     if (name !== EVENT_NAME) return;
     const event = decodeEvent(payload, time);
     if (event === null) this.log.warn("an event cannot be read: an agent of another version sent it");
-    else this.events.note(event);
+    else if (isEventFor(event, this.config.nodeName, this.#services())) this.events.note(event);
+  }
+
+  *#services(): Iterable<NodeService> {
+    for (const { service } of this.local.state.services.values()) yield service;
   }
 
   /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */
