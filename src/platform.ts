@@ -32,6 +32,8 @@ export interface Platform {
   resolve?(name: string): Promise<readonly string[]>;
   /** Facts of the machine for `/v1/agent/host` and the metrics. */
   readonly host?: HostFacts;
+  /** Encrypts what agents say to each other (`encrypt`). Missing where the runtime has no AES. */
+  readonly cipher?: Cipher;
 }
 
 /** One call to another agent. The same bytes arrive at that agent's `peer(path, bytes)`, and what it returns comes back. */
@@ -133,6 +135,24 @@ export interface HttpProbeAnswer {
   status: number;
   reason: string;
   body: ReadableStream<Uint8Array> | null;
+}
+
+/** AES-256-GCM (NIST SP 800-38D) with nonces of 12 bytes, and tags of 16 behind what they vouch for. */
+export interface Cipher {
+  /** @param bytes 32 of them. */
+  key(bytes: Uint8Array): CipherKey;
+}
+/** One key. A promise means later; small messages are best sealed and opened at once. */
+export interface CipherKey {
+  /** `headBytes` bytes that are the caller's to fill, then the ciphertext and its tag. */
+  seal(
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    plain: Uint8Array,
+    headBytes: number,
+  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
+  /** The plaintext of ciphertext and tag; null when the tag does not fit. */
+  open(nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | null | Promise<Uint8Array | null>;
 }
 
 export interface DnsClient {

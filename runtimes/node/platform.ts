@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { arch, cpus, freemem, hostname, loadavg, platform as osPlatform, release, totalmem, uptime } from "node:os";
 import type {
   Blobs,
+  Cipher,
   DnsClient,
   Exec,
   HostFacts,
@@ -16,6 +17,7 @@ import type {
 } from "../../src/platform.ts";
 import { dialError, dialTimeout } from "./dial-error.ts";
 import { withGossip } from "./gossip-peers.ts";
+import { cipher } from "./cipher.ts";
 import { httpProbe } from "./http-probe.ts";
 import { recurse } from "./dns.ts";
 import { runProgram } from "./run-program.ts";
@@ -47,6 +49,7 @@ export class NodePlatform implements Platform {
   readonly dns: DnsClient = { recurse };
   readonly exec: Exec = { run: runProgram };
   readonly host: HostFacts = { hostname: hostname(), facts: hostFacts, memory: () => process.memoryUsage() };
+  readonly cipher: Cipher = cipher;
   readonly #wake: () => void;
   #timer: NodeJS.Timeout | undefined;
 

@@ -22,6 +22,7 @@ import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts"
 import { agentGauges } from "./agent-gauges.ts";
 import { type Backups, ClientBackups, ServerBackups } from "./backups.ts";
 import { CoordinateSync } from "./coordinate-sync.ts";
+import { Encryption } from "./encryption.ts";
 import { DnsTiming } from "./dns-timing.ts";
 import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
@@ -79,6 +80,8 @@ export class Agent implements Topology {
   readonly local: LocalAgent;
   readonly random: Random;
   readonly events: Events = new Events();
+  /** All calls between agents go through it, both ways. */
+  readonly encryption: Encryption;
   readonly #serverPart: ServerPart | null;
   /** The servers that a client knows. */
   readonly #servers: ServerList | null;
@@ -107,7 +110,14 @@ export class Agent implements Topology {
     this.defaultQuery = { consistency: "default", index: 0, waitMs: config.defaultQueryTimeMs };
     const address = config.server ? `${config.advertiseAddress}:${config.ports.server}` : "";
     const identity: PeerIdentity = { id, datacenter, address };
-    const client = new PeerClient(identity, platform.peers);
+    this.encryption = new Encryption({
+      config,
+      platform,
+      logger: this.log,
+      handle: (path, bytes, from) =>
+        path === this.#pool.path ? this.#pool.handle(from, bytes) : this.#door.handle(path, bytes),
+    });
+    const client = new PeerClient(identity, this.encryption.peers);
     this.#door = new PeerDoor(identity, (error) =>
       this.log.error("a call of another agent failed: this is a bug", { error }),
     );
@@ -171,6 +181,7 @@ export class Agent implements Topology {
     return new Pool({
       ...poolSettings(config, "lan"),
       platform,
+      peers: this.encryption.peers,
       timers,
       logs,
       module: config.server ? "agent.server.serf" : "agent.client.serf",
@@ -239,6 +250,7 @@ export class Agent implements Topology {
   /** Reads what is stored and takes part. @throws OperationalError that says what is wrong with it and what to do. */
   async start(): Promise<void> {
     await discardStaleBackups(this.platform.blobs);
+    await this.encryption.start();
     // A leader asks the pool at once who is there: this agent must be.
     await this.#pool.start();
     await this.#serverPart?.start();
@@ -274,7 +286,7 @@ export class Agent implements Topology {
 
   /** Answers a call of another agent, from an IP address. Errors are answers too: it never rejects. */
   peer(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> {
-    return path === this.#pool.path ? this.#pool.handle(from, bytes) : this.#door.handle(path, bytes);
+    return this.encryption.peer(path, bytes, from);
   }
 
   /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
@@ -348,7 +360,8 @@ export class Agent implements Topology {
       services: services.size,
       checks: checks.size,
       ttls: [...checks.values()].filter(({ spec }) => spec?.kind === "ttl").length,
-      pool: this.#pool.statistics(this.config.encrypt !== ""),
+      pool: this.#pool.statistics(this.encryption.enabled),
+      encrypted: this.encryption.enabled,
       knownServers: this.#servers?.peers.length ?? 0,
       datacenters: 1,
       heapUsed: memory.heapUsed,

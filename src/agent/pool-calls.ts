@@ -2,7 +2,7 @@
 // a join failed is kept in the words of whoever knows, since the machine only has reasons.
 import { decodeAnswer, encodeRequest } from "../codec/gossip-message.ts";
 import type { FailureReason, GossipEffect, GossipInput, JoinFailure, PoolState } from "../gossip/types.ts";
-import type { Platform } from "../platform.ts";
+import type { Peers, Platform } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
 import { concat } from "../util/bytes.ts";
 import type { Logger } from "./logs.ts";
@@ -13,7 +13,8 @@ export interface PoolCallsOptions {
   readonly scope: PoolScope;
   readonly path: string;
   readonly self: { readonly name: string; readonly address: string };
-  readonly platform: Pick<Platform, "now" | "peers">;
+  readonly platform: Pick<Platform, "now">;
+  readonly peers: Peers;
   readonly log: Logger;
 }
 
@@ -31,7 +32,7 @@ export class PoolCalls {
 
   /** Calls, and gives what the machine is to be told. Never rejects. */
   async call({ id, to, message, timeoutMs }: GossipEffect & { type: "call" }): Promise<GossipInput> {
-    const { platform, path } = this.#options;
+    const { peers, platform, path } = this.#options;
     const isJoin = message.type === "push-pull" && message.join;
     const failed = (reason: FailureReason, text: string): GossipInput => {
       if (isJoin) this.#joinErrors.set(to, text);
@@ -44,7 +45,7 @@ export class PoolCalls {
     let bytes: Uint8Array;
     try {
       const body = concat([this.#head, encodeRequest(message)]);
-      bytes = await platform.peers.call(to, path, body, timeoutMs, sending);
+      bytes = await peers.call(to, path, body, timeoutMs, sending);
     } catch (error) {
       if (!(error instanceof OperationalError)) this.#options.log.error("a call failed: this is a bug", { error });
       return failed(failureOf(error), (error as Error).message);

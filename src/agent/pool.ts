@@ -1,7 +1,7 @@
 // One gossip pool as an agent is in it: drives the machine of src/gossip over calls between agents. What that asks of its
 // host is in src/gossip/DESIGN.md.
 //
-//   const pool = new Pool({ ...poolSettings(config, "lan"), platform, timers, logs, module: "agent.server.serf", listener });
+//   const pool = new Pool({ ...poolSettings(config, "lan"), peers, platform, timers, logs, module: "agent.server.serf", listener });
 //   await pool.start();
 //   // a call to pool.path comes in: answer with pool.handle(from, bytes)
 //   await pool.leave(); await pool.stop();
@@ -20,7 +20,7 @@ import type {
 } from "../gossip/types.ts";
 import { MachineHost } from "../host/machine-host.ts";
 import type { Timers } from "../host/timers.ts";
-import type { Platform } from "../platform.ts";
+import type { Peers, Platform } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
 import type { UserMap } from "../types/records.ts";
 import { Random } from "../util/random.ts";
@@ -57,7 +57,9 @@ export interface PoolListener {
 
 /** What a pool is made with. */
 export interface PoolOptions extends PoolSettings {
-  readonly platform: Pick<Platform, "now" | "random" | "peers" | "blobs" | "resolve">;
+  readonly platform: Pick<Platform, "now" | "random" | "blobs" | "resolve">;
+  /** The way to other agents. */
+  readonly peers: Peers;
   readonly timers: Timers;
   readonly logs: Logs;
   /** The log's name without the pool: `agent.server.serf` or `agent.client.serf`. */
@@ -103,7 +105,7 @@ export class Pool {
   #times = { member: 0, event: 0 };
 
   constructor(options: PoolOptions) {
-    const { kind, gossip, platform, timers, logs, module, listener } = options;
+    const { kind, gossip, peers, platform, timers, logs, module, listener } = options;
     this.#options = options;
     this.#log = logs.logger(`${module}.${kind}`);
     const seed = new DataView(platform.random(4).buffer).getUint32(0);
@@ -120,7 +122,7 @@ export class Pool {
         listener.failed(error);
       },
     });
-    this.#calls = new PoolCalls({ scope: options, path: this.path, self: gossip, platform, log: this.#log });
+    this.#calls = new PoolCalls({ scope: options, path: this.path, self: gossip, peers, platform, log: this.#log });
     this.#joiner = new Joiner({
       kind,
       timers,

@@ -86,7 +86,7 @@ export function statistics(config: AgentConfig, server: Server | null, counts: A
               ["members", 1],
               ["failed", 0],
               ["left", 0],
-              ["encrypted", config.encrypt !== ""],
+              ["encrypted", counts.encrypted],
             ]),
           ] as const,
         ]),
@@ -146,6 +146,7 @@ export interface AgentCounts {
   /** Of a client: the servers that it can use. */
   knownServers: number;
   datacenters: number;
+  encrypted: boolean;
   heapUsed: number;
   rss: number;
 }

@@ -56,6 +56,8 @@ export interface ServersOptions {
 export class Servers {
   readonly #options: ServersOptions;
   readonly #known = new Map<string, { hello: Hello; sinceMs: number }>();
+  /** Ids of servers that refuse, as the log has it. */
+  readonly #refusals = new Set<string>();
   #timer: Timer | null = null;
   #stopped = true;
   #isAsking = false;
@@ -100,8 +102,9 @@ export class Servers {
     const ask = async (peer: Peer): Promise<void> => {
       try {
         this.#note(decode(await client.call(peer, HELLO_PATH, hello, TIMEOUT_MS)) as Hello);
-      } catch {
+      } catch (error) {
         // Nobody there yet: it is asked again.
+        this.#unanswered(peer, error);
       }
     };
     this.#isAsking = true;
@@ -135,6 +138,13 @@ export class Servers {
       ({ hello }) => hello.state === "empty" && hello.expect === this.#options.expect,
     );
     return [...own, ...others.map(({ hello }) => hello.member.id)].sort();
+  }
+
+  /** Who refuses will go on refusing until somebody does something: that is said once. */
+  #unanswered({ id, address }: Peer, error: unknown): void {
+    if (!(error instanceof OperationalError) || error.code !== "refused" || this.#refusals.has(id)) return;
+    this.#refusals.add(id);
+    this.#options.log("warn", "a server refuses this one", { address, error });
   }
 
   #note(hello: Hello): void {

@@ -220,6 +220,7 @@ export class TestMember {
     this.pool = new Pool({
       ...poolSettings(this.config, this.kind),
       platform,
+      peers: platform.peers,
       timers,
       logs,
       module: this.config.server ? "agent.server.serf" : "agent.client.serf",

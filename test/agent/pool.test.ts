@@ -104,7 +104,7 @@ test("pool: an event comes to every member once, and not to who joins later", as
   assert.equal(late.events.length, 0);
   assert.ok(network.members.every(({ events }) => events.length <= 1));
   await assert.rejects(
-    first!.pool.fire("deploy", new Uint8Array(3000), false),
+    first!.pool.fire("deploy", new Uint8Array(2100), false),
     (error) => error instanceof OperationalError && error.code === "refused" && /2048 bytes/.test(error.message),
   );
 });
