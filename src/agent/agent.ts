@@ -12,7 +12,7 @@ import { type Peer, PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-
 import { Route } from "../rpc/route.ts";
 import { ServerList } from "../rpc/server-list.ts";
 import { OperationalError } from "../types/error.ts";
-import type { Coordinate, UserMap } from "../types/records.ts";
+import type { Coordinate, NodeService, UserMap } from "../types/records.ts";
 import { discardStaleBackups } from "../server/backup.ts";
 import type { Member } from "../server/reconcile.ts";
 import type { Server } from "../server/server.ts";
@@ -26,7 +26,7 @@ import { Encryption } from "./encryption.ts";
 import { DnsTiming } from "./dns-timing.ts";
 import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
-import { decodeEvent, encodeEvent, Events, type UserEvent } from "./events.ts";
+import { decodeEvent, encodeEvent, Events, isEventFor, type UserEvent } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
@@ -269,7 +269,7 @@ export class Agent implements Topology {
       {
         Datacenter: datacenter,
         AreaID: "wan",
-        Coordinates: [{ Node: `${nodeName}.${datacenter}`, Segment: "", Coord: this.coordinate }],
+        Coordinates: [{ Node: nodeName, Segment: "", Coord: this.coordinate }],
       },
     ];
   }
@@ -325,7 +325,7 @@ export class Agent implements Topology {
   async join(address: string, wan: boolean): Promise<void> {
     if (wan) throw new OperationalError("unsupported", "this build cannot join other datacenters");
     const { contacted, failures } = await this.#pool.join([address], true);
-    if (contacted === 0) throw joinError(failures);
+    if (contacted === 0 && failures.length > 0) throw joinError(failures);
   }
 
   /** Takes a failed member for left. @throws OperationalError when there is no such member. */
@@ -435,7 +435,11 @@ export class Agent implements Topology {
     if (name !== EVENT_NAME) return;
     const event = decodeEvent(payload, time);
     if (event === null) this.log.warn("an event cannot be read: an agent of another version sent it");
-    else this.events.note(event);
+    else if (isEventFor(event, this.config.nodeName, this.#services())) this.events.note(event);
+  }
+
+  *#services(): Iterable<NodeService> {
+    for (const { service } of this.local.state.services.values()) yield service;
   }
 
   /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */

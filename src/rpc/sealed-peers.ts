@@ -97,7 +97,7 @@ export class SealedPeers implements Peers {
     } catch (error) {
       // What was asked of nobody has been done by nobody.
       if (target !== NOBODY || !(error instanceof OperationalError)) throw error;
-      throw new OperationalError("unreachable", error.message, { cause: error });
+      throw new OperationalError("unreachable", error.message, { cause: error, isRefused: error.isRefused });
     }
     const answer = await this.#options.seal.openAnswer(path, request, reply);
     if (answer !== null) return answer;
