@@ -209,7 +209,6 @@ async function startPool(name: string, at: number): Promise<{ pool: Pool; addres
       },
       "lan",
     ),
-    peers: platform.peers,
     platform,
     peers: platform.peers,
     timers,
