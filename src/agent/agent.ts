@@ -8,6 +8,7 @@ import type { Configuration, RaftTimings } from "../raft/types.ts";
 import type { QueryOptions, Topology } from "../rpc/authority.ts";
 import { answerCall, CALL_PATH } from "../rpc/call.ts";
 import { PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-door.ts";
+import { RequestIds, RequestOutcomes } from "../rpc/request-ids.ts";
 import { Route } from "../rpc/route.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Coordinate, UserMap } from "../types/records.ts";
@@ -125,7 +126,8 @@ export class Agent implements Topology {
     const serverLog = this.logs.logger("agent.server");
     const { nodeId: id, datacenter } = config;
     const identity: PeerIdentity = { id, datacenter, address: `${config.advertiseAddress}:${config.ports.server}` };
-    const client = new PeerClient(identity, platform.peers);
+    const requestIds = new RequestIds((length) => platform.random(length));
+    const client = new PeerClient(identity, platform.peers, requestIds);
     this.#door = new PeerDoor(identity, (error) =>
       serverLog.error("a call of another agent failed: this is a bug", { error }),
     );
@@ -171,7 +173,8 @@ export class Agent implements Topology {
       if (!this.server.leading) throw new OperationalError("not-leader", "node is not the leader");
       return this.#restoreHere(body.slice());
     });
-    this.#door.serve(CALL_PATH, (_from, body) => answerCall(this.server, body));
+    const outcomes = new RequestOutcomes(() => platform.now());
+    this.#door.serve(CALL_PATH, (_from, body) => answerCall(this.server, outcomes, body));
     this.route = new Route({
       authority: this.server,
       topology: this,

@@ -6,6 +6,7 @@ import { endpoints, valueForm } from "../endpoint/registry.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Answer, Authority, QueryOptions } from "./authority.ts";
 import type { Peer, PeerClient } from "./peer-door.ts";
+import { isRequestId, type RequestId, type RequestOutcomes } from "./request-ids.ts";
 
 /** The path of forwarded queries and commands. */
 export const CALL_PATH = "/rpc/1/call";
@@ -18,6 +19,8 @@ const JITTER_SHARE = 1 / 16;
 interface Call {
   name: string;
   args: unknown;
+  /** Of a command. */
+  id?: RequestId;
   /** Of a query. */
   options?: Pick<QueryOptions, "consistency" | "index" | "waitMs">;
 }
@@ -63,20 +66,30 @@ export async function callCommand<A, R>(
   endpoint: CommandEndpoint<A, R>,
   args: A,
 ): Promise<R> {
-  const call: Call = { name: endpoint.name, args };
+  const call: Call = { name: endpoint.name, args, id: client.requestIds.next() };
   const reply = decode(await client.call(peer, CALL_PATH, encode(call), COMMAND_TIMEOUT_MS)) as Reply;
   return valueForm(endpoint.name).unpack(reply.value) as R;
 }
 /** A leader that cannot commit says so long before. */
 const COMMAND_TIMEOUT_MS = 15_000;
 
-/** Answers a call with what `authority` says. @throws OperationalError what went wrong, `not-leader` among it. */
-export async function answerCall(authority: Authority, bytes: Uint8Array): Promise<Uint8Array> {
-  const { name, args, options } = decode(bytes) as Call;
+/**
+ * Answers a call with what `authority` says; a command that came before gets the answer it got then.
+ * @throws OperationalError what went wrong, `not-leader` among it.
+ */
+export async function answerCall(
+  authority: Authority,
+  outcomes: RequestOutcomes,
+  bytes: Uint8Array,
+): Promise<Uint8Array> {
+  const { name, args, id, options } = decode(bytes) as Call;
   const endpoint = endpoints.get(name);
   if (endpoint === undefined) throw new OperationalError("unsupported", `servers of this version know no ${name}`);
   const { pack } = valueForm(name);
-  if (endpoint.kind === "command") return encode({ value: pack(await authority.command(endpoint, args as never)) });
+  if (endpoint.kind === "command") {
+    if (!isRequestId(id)) throw new OperationalError("invalid-request", `${name} was called without an id`);
+    return encode({ value: pack(await outcomes.once(id, () => authority.command(endpoint, args as never))) });
+  }
   if (options === undefined) throw new OperationalError("invalid-request", `${name} was called without options`);
   const { shared, index, knownLeader, lastContactMs } = await authority.query(endpoint, args as never, options);
   return encode({ value: pack(shared.read.value), index, knownLeader, lastContactMs });

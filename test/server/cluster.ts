@@ -36,6 +36,8 @@ export class Cluster {
   readonly options: ClusterOptions;
   /** The share of calls and of replies that get lost. */
   loss = 0;
+  /** The share of calls that arrive twice, the second time a while later. */
+  doubling = 0;
   latencyMs: readonly [number, number];
   nowMs = 0;
   /** What servers are told of each other: `bootstrap_expect` and `retry_join`. */
@@ -172,6 +174,13 @@ export class Cluster {
           return;
         }
         this.calls += 1;
+        if (this.doubling > 0 && this.random.float() < this.doubling) {
+          const again = bytes.slice();
+          this.at(this.nowMs + this.#delay() * 5, () => {
+            const still = this.#node(to)?.running;
+            void still?.peer(path, again, from.slice(0, from.lastIndexOf(":")));
+          });
+        }
         // What is sent is what arrives, whatever the sender does with its bytes.
         void target.peer(path, bytes.slice(), from.slice(0, from.lastIndexOf(":"))).then((reply) => {
           if (this.#node(to)?.running !== target || this.#isLost(to, from)) return;
