@@ -24,6 +24,7 @@ import { reasonOf } from "../../src/util/reason-of.ts";
 export interface NodePlatformOptions {
   log: LogStore;
   blobs: Blobs;
+  raftFiles?: Platform["raftFiles"];
   report(event: ReportEvent): void;
   /** Called when the one timer goes off. */
   wake(): void;
@@ -38,6 +39,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 export class NodePlatform implements Platform {
   readonly log: LogStore;
   readonly blobs: Blobs;
+  readonly raftFiles?: NonNullable<Platform["raftFiles"]>;
   readonly report: (event: ReportEvent) => void;
   readonly peers: Peers;
   readonly http: HttpProbe = httpProbe;
@@ -51,6 +53,7 @@ export class NodePlatform implements Platform {
   constructor(options: NodePlatformOptions) {
     this.log = options.log;
     this.blobs = options.blobs;
+    if (options.raftFiles !== undefined) this.raftFiles = options.raftFiles;
     this.report = options.report;
     this.#wake = options.wake;
     this.peers = options.peers ?? httpPeers();

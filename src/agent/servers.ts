@@ -39,7 +39,6 @@ export interface ServersOptions {
   readonly server: Server;
   readonly client: PeerClient;
   readonly timers: Timers;
-  now(): number;
   /** This server, and where it takes calls. */
   self(): Member;
   readonly address: string;
@@ -47,8 +46,6 @@ export interface ServersOptions {
   readonly expect: number;
   /** `host:port` of servers to ask. */
   readonly addresses: readonly string[];
-  /** How long a new server must be there before it gets a vote. */
-  readonly stabilizationMs: number;
   /** A server has said who it is. */
   noted(member: Member): void;
   log(level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
@@ -57,7 +54,7 @@ export interface ServersOptions {
 /** The directory, and the work of filling it. */
 export class Servers {
   readonly #options: ServersOptions;
-  readonly #known = new Map<string, { hello: Hello; sinceMs: number }>();
+  readonly #known = new Map<string, { hello: Hello }>();
   #timer: Timer | null = null;
   #stopped = false;
   #changing = false;
@@ -143,8 +140,7 @@ export class Servers {
     )
       throw new OperationalError("invalid-request", "a server's introduction is malformed");
     if (member.id === this.#options.self().id) return;
-    const sinceMs = this.#known.get(member.id)?.sinceMs ?? this.#options.now();
-    this.#known.set(member.id, { hello, sinceMs });
+    this.#known.set(member.id, { hello });
     this.#options.noted(member);
   }
 
@@ -183,25 +179,23 @@ export class Servers {
     );
   }
 
-  /** The leader takes up servers that came later: first without a vote, then, when they have kept up for a while, with one. */
+  /** The leader takes up servers that came later, without a vote: autopilot gives them one (server/caretaker.ts). */
   async #admit(): Promise<void> {
-    const { server, now, stabilizationMs, log } = this.#options;
+    const { server, log } = this.#options;
     if (!server.leading || this.#changing) return;
     this.#changing = true;
     try {
       const { raft, group } = server;
       const configured = new Map(raft.configuration.servers.map((each) => [each.id, each]));
-      for (const { hello, sinceMs } of this.#known.values()) {
+      for (const { hello } of this.#known.values()) {
         const { id } = hello.member;
         const known = configured.get(id);
+        if (server.group.recovery.isDropped(id)) continue;
         if (known === undefined && hello.state === "empty") {
           log("info", "adding server to the group", { id, address: hello.address });
           await group.change({ kind: "add", id, address: hello.address });
         } else if (known !== undefined && known.address !== hello.address) {
           await group.change({ kind: "add", id, address: hello.address });
-        } else if (known?.voter === false && now() - sinceMs >= stabilizationMs) {
-          const progress = raft.progress.find((peer) => peer.id === id);
-          if (progress?.state === "replicate") await group.change({ kind: "promote", id });
         }
       }
     } catch (error) {

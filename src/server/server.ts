@@ -19,11 +19,10 @@ import { OperationalError } from "../types/error.ts";
 import type { Session } from "../types/records.ts";
 import { assert } from "../util/assert.ts";
 import { uuid } from "../util/bytes.ts";
-import { nsPerMs } from "../util/duration.ts";
 import type { Sample } from "../util/instrument.ts";
-import { Random } from "../util/random.ts";
+import { Random, seedOf } from "../util/random.ts";
 import { Blocking, type BlockingHost } from "./blocking.ts";
-import type { HealthThresholds } from "./autopilot.ts";
+import { careSettings, healthThresholds } from "./autopilot-settings.ts";
 import { ChangeSignal } from "./change-signal.ts";
 import { Consensus } from "./consensus.ts";
 import { Group } from "./group.ts";
@@ -62,6 +61,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly #replication: Replication;
   readonly #snapshots: SnapshotTaker;
   readonly #restores = new Restores();
+  /** Servers whose state was found to differ. */
+  readonly #diverged = new Set<string>();
   #consensus: Consensus | null = null;
   #state = new StateStore();
   /** The store's index less the log's: a state restored from elsewhere may be ahead of this log. */
@@ -83,15 +84,18 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#leadership = new ChangeSignal(options.timers);
     this.datacenter = options.datacenter;
     this.sessionTtlMinMs = options.sessionTtlMinMs;
-    this.random = new Random(seedOf(options.platform));
+    this.random = new Random(seedOf(options.platform.random(4)));
     this.group = new Group({
-      timers: options.timers,
+      ...options,
+      address: options.ownAddress,
+      server: this,
       consensus: () => this.#running,
-      now: () => this.#platform.now(),
-      wall: () => this.#platform.wall(),
-      thresholds: () => this.#healthThresholds(),
-      member: (id) => options.member(id),
+      addressOf: (id) => this.#addressOf(id),
+      thresholds: () => healthThresholds(this.#state, options.healthThresholds),
+      diverged: (id) => this.#diverged.has(id),
+      care: () => careSettings(this.#state, options.care),
       change: async (change) => this.#changeGroup(change),
+      failed: (error) => this.#fail(error),
     });
     this.#replication = new Replication({
       platform: options.platform,
@@ -100,6 +104,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       electionTimeoutMs: options.timings.electionTimeoutMs,
       consensus: () => this.#consensus,
       address: (id) => this.#addressOf(id),
+      guard: (from) => this.group.recovery.guard(from),
       log: options.log,
     });
     this.#snapshots = new SnapshotTaker({
@@ -108,7 +113,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       options,
       instruments: this.#instruments,
       grown: () => this.#applied - this.#running.raft.snapshotIndex,
-      point: () => this.#point(),
+      point: () => this.#running.pointAt(this.#applied),
       state: () => this.#state,
       taken: (point) => this.#running.snapshotTaken(point),
     });
@@ -153,6 +158,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   /** Reads log and snapshot back and takes part. @throws when what is stored is damaged: the message says what to do. */
   async start(): Promise<void> {
+    await this.group.recovery.load();
     const { log, blobs } = this.#platform;
     const snapshot = await loadSnapshot(blobs, (name, error) =>
       this.#options.log("error", "snapshot is damaged and is passed over", { name, error }),
@@ -179,16 +185,11 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         snapshotRefused: (index) => this.#replication.refused(index),
         peerLostData: (id) =>
           this.#options.log("error", "a server has lost its data: remove it, and let it join under a new id", { id }),
-        failed: (error) => {
-          this.#blocking.release();
-          this.#lead(false);
-          this.#replication.stop();
-          this.#options.failed(error);
-        },
+        failed: (error) => this.#fail(error),
       },
       {
         id: this.#options.id,
-        seed: seedOf(this.#platform),
+        seed: seedOf(this.#platform.random(4)),
         loaded,
         snapshot: point,
         timings: this.#options.timings,
@@ -198,13 +199,24 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#consensus.start(this.#options.bootstrap);
     this.group.changed();
     this.#snapshots.start();
+    this.group.recovery.start();
   }
 
   /** Ends what is under way; the log stays as it is. */
   stop(): void {
+    this.#stopping = true;
+    this.#end();
+  }
+
+  /** It can go on no more, or must not. */
+  #fail(error: unknown): void {
+    this.#end();
+    this.#options.failed(error);
+  }
+
+  #end(): void {
     this.#snapshots.stop();
     this.group.stop();
-    this.#stopping = true;
     this.#blocking.release();
     this.#lead(false);
     this.#replication.stop();
@@ -214,6 +226,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   /** Takes the calls of other servers. */
   serve(door: PeerDoor): void {
     this.#replication.serve(door);
+    this.group.recovery.serve(door);
   }
 
   /** Nothing is stored here and no group has called. */
@@ -234,6 +247,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   #addressOf(id: string): string | null {
+    if (this.group.recovery.isDropped(id)) return null;
     const configured = findServer(this.#running.raft.configuration, id)?.address;
     return this.#options.address(id) ?? configured ?? this.#replication.callerAddress(id);
   }
@@ -377,12 +391,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#duties.sessions.renew(session);
   }
 
-  #healthThresholds(): HealthThresholds {
-    const config = this.#state.autopilotConfig().value;
-    if (config === null) return this.#options.healthThresholds;
-    return { lastContactMs: config.LastContactThreshold / nsPerMs, maxTrailingLogs: config.MaxTrailingLogs };
-  }
-
   // ------------------------------------------------------------------------------------------------- the log
 
   get #running(): Consensus {
@@ -481,7 +489,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   /** The state as a snapshot file, for an operator's backup. */
   backup(): { point: SnapshotPoint; chunks: AsyncGenerator<Uint8Array> } {
-    const point = this.#point();
+    const point = this.#running.pointAt(this.#applied);
     return { point, chunks: encodeSnapshot(this.timers, point, this.#state.snapshot()) };
   }
 
@@ -512,17 +520,4 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#blocking.release();
     this.watches.notifyAll();
   }
-
-  #point(): SnapshotPoint {
-    const { raft } = this.#running;
-    const { configuration, index } = raft.configurationAt(this.#applied);
-    const term = raft.termAt(this.#applied);
-    assert(term !== null, `the term of applied entry ${this.#applied} is not known`);
-    return { index: this.#applied, term, configuration, configurationIndex: index };
-  }
-}
-
-function seedOf(platform: Pick<Platform, "random">): number {
-  const bytes = platform.random(4);
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
 }

@@ -226,12 +226,17 @@ export class Cluster {
 export class Node {
   readonly cluster: Cluster;
   readonly name: string;
-  readonly id: string;
+  id: string;
   readonly host: string;
   readonly address: string;
   readonly logs: LogEvent[] = [];
   log: MemoryLogStore = new MemoryLogStore();
   blobs: MemoryBlobs = new MemoryBlobs();
+  /** What an operator puts beside the log. */
+  raftFiles: MemoryBlobs = new MemoryBlobs();
+  /** It may stop by itself; then with this exit code. */
+  mayStop = false;
+  stoppedWith: number | null = null;
   running: RunningAgent | null = null;
   /** Counts starts and crashes. */
   life = 0;
@@ -267,8 +272,11 @@ export class Node {
       },
       platform: life,
       bootstrap: group ?? { servers: [] },
-      stopped: (exitCode) =>
-        assert.fail(`${this.name} stopped by itself with ${exitCode}: ${JSON.stringify(this.logs.at(-1))}`),
+      stopped: (exitCode) => {
+        assert.ok(this.mayStop, `${this.name} stopped by itself with ${exitCode}: ${JSON.stringify(this.logs.at(-1))}`);
+        this.stoppedWith = exitCode;
+        void this.crash();
+      },
     });
     this.running = running;
     life.wake = () => running.wake();
@@ -287,6 +295,12 @@ export class Node {
   wipe(): void {
     this.log = new MemoryLogStore();
     this.blobs = new MemoryBlobs();
+    this.raftFiles = new MemoryBlobs();
+  }
+
+  /** It gets another node id, as a server does whose data directory is new. */
+  renew(): void {
+    this.id = `${this.id.slice(0, 9)}${String(Number(this.id.slice(9, 13)) + 1).padStart(4, "0")}${this.id.slice(13)}`;
   }
 
   restart(): Promise<void> {
@@ -306,6 +320,7 @@ export class Node {
 class LifePlatform implements Platform {
   readonly log: MemoryLogStore;
   readonly blobs: MemoryBlobs;
+  readonly raftFiles: MemoryBlobs;
   readonly peers: Peers;
   wake: () => void = () => {};
   readonly #node: Node;
@@ -316,6 +331,7 @@ class LifePlatform implements Platform {
     this.#node = node;
     this.log = node.log;
     this.blobs = node.blobs;
+    this.raftFiles = node.raftFiles;
     this.#random = new Random((node.cluster.options.seed ?? 1) * 1000 + Number(node.name.slice(1)) * 31 + boot);
     this.peers = {
       call: (address, path, body, timeoutMs) => node.cluster.carry(node.address, address, path, body, timeoutMs),
