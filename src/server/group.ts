@@ -5,12 +5,11 @@ import { Autopilot, type AutopilotHost } from "./autopilot.ts";
 import { type CareSettings, nextChange } from "./caretaker.ts";
 import type { Consensus } from "./consensus.ts";
 import { Recovery, type RecoveryHost } from "./recovery.ts";
+import { StateCheck } from "./state-check.ts";
 
 /** What the group needs of the server and of what it was made with. */
 export interface GroupHost
-  extends
-    Omit<RecoveryHost, "nameOf" | "change">,
-    Pick<AutopilotHost, "timers" | "thresholds" | "member" | "diverged"> {
+  extends Omit<RecoveryHost, "nameOf" | "change">, Pick<AutopilotHost, "timers" | "thresholds" | "member"> {
   /** @throws OperationalError `no-leader` before the server has started. */
   consensus(): Consensus;
   care(): CareSettings;
@@ -22,6 +21,7 @@ export class Group implements ServerGroup {
   readonly #host: GroupHost;
   readonly #autopilot: Autopilot;
   readonly recovery: Recovery;
+  readonly stateCheck: StateCheck;
   /** A change of autopilot's is under way. */
   #caring = false;
 
@@ -36,9 +36,10 @@ export class Group implements ServerGroup {
       wall: () => host.platform.wall(),
       thresholds: () => host.thresholds(),
       member: (id) => host.member(id),
-      diverged: (id) => host.diverged(id),
+      diverged: (id) => this.stateCheck.diverged.has(id),
       looked: (health) => void this.#care(health),
     });
+    this.stateCheck = new StateCheck({ ...host, servers: () => this.servers });
     this.recovery = new Recovery({
       ...host,
       nameOf: (id) => this.nameOf(id),
@@ -71,6 +72,7 @@ export class Group implements ServerGroup {
 
   stop(): void {
     this.recovery.stop();
+    this.stateCheck.stop();
     this.#autopilot.stop();
   }
 

@@ -52,7 +52,7 @@ export interface RecoveryHost {
   readonly client: PeerClient;
   readonly id: string;
   readonly address: string;
-  readonly server: { readonly raft: Omit<Raft, "step">; readonly leading: boolean };
+  readonly server: { readonly raft: Omit<Raft, "step">; readonly leading: boolean; readonly appliedIndex: number };
   consensus(): Consensus;
   nameOf(id: string): string;
   addressOf(id: string): string | null;

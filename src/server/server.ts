@@ -61,8 +61,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly #replication: Replication;
   readonly #snapshots: SnapshotTaker;
   readonly #restores = new Restores();
-  /** Servers whose state was found to differ. */
-  readonly #diverged = new Set<string>();
   #consensus: Consensus | null = null;
   #state = new StateStore();
   /** The store's index less the log's: a state restored from elsewhere may be ahead of this log. */
@@ -92,7 +90,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       consensus: () => this.#running,
       addressOf: (id) => this.#addressOf(id),
       thresholds: () => healthThresholds(this.#state, options.healthThresholds),
-      diverged: (id) => this.#diverged.has(id),
       care: () => careSettings(this.#state, options.care),
       change: async (change) => this.#changeGroup(change),
       failed: (error) => this.#fail(error),
@@ -227,6 +224,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   serve(door: PeerDoor): void {
     this.#replication.serve(door);
     this.group.recovery.serve(door);
+    this.group.stateCheck.serve(door);
   }
 
   /** Nothing is stored here and no group has called. */
@@ -420,6 +418,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#applied = entry.index;
     if (entry.kind !== "command") {
       this.#state.skip(entry.index + this.#indexOffset);
+      this.group.stateCheck.note(entry.index, this.#state.hash());
       pending?.settle({ ok: true, value: true });
       this.#establish();
       return;
@@ -438,6 +437,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       this.#instruments.commitTime.add(committedMs - pending.startedMs);
       pending.sample?.add(appliedMs - pending.startedMs);
     }
+    this.group.stateCheck.note(entry.index, this.#state.hash());
     if (topics.length > 0) this.#tell(changes, topics, index);
     pending?.settle(result);
     this.#snapshots.applied();
@@ -474,8 +474,11 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #lead(leading: boolean): void {
     if (leading === this.#established) return;
     this.#established = leading;
-    if (leading) this.#duties.start();
-    else {
+    if (leading) {
+      this.#duties.start();
+      this.group.stateCheck.start();
+    } else {
+      this.group.stateCheck.stop();
       this.#duties.stop();
       // What is kept may be out of date as soon as another server leads.
       this.cache.clear();
