@@ -18,6 +18,8 @@ export interface Platform {
   fetch(request: Request): Promise<Response>;
   readonly log: LogStore;
   readonly blobs: Blobs;
+  /** The files that an operator puts beside the log, by name: `peers.json`. Missing where there is no such directory. */
+  readonly raftFiles?: Pick<Blobs, "read" | "write" | "delete">;
   /** Takes one log line or metric event; never throws. */
   report(event: ReportEvent): void;
   /** Opens a TCP connection and closes it again: TCP checks. Missing where the runtime has no sockets. */

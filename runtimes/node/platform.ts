@@ -28,6 +28,7 @@ import { OperationalError } from "../../src/types/error.ts";
 export interface NodePlatformOptions {
   log: LogStore;
   blobs: Blobs;
+  raftFiles?: Platform["raftFiles"];
   report(event: ReportEvent): void;
   /** Called when the one timer goes off. */
   wake(): void;
@@ -42,6 +43,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 export class NodePlatform implements Platform {
   readonly log: LogStore;
   readonly blobs: Blobs;
+  readonly raftFiles?: NonNullable<Platform["raftFiles"]>;
   readonly report: (event: ReportEvent) => void;
   readonly peers: Peers;
   readonly http: HttpProbe = httpProbe;
@@ -56,6 +58,7 @@ export class NodePlatform implements Platform {
   constructor(options: NodePlatformOptions) {
     this.log = options.log;
     this.blobs = options.blobs;
+    if (options.raftFiles !== undefined) this.raftFiles = options.raftFiles;
     this.report = options.report;
     this.#wake = options.wake;
     this.peers = withGossip(options.peers ?? httpPeers());

@@ -91,17 +91,17 @@ class AgentProcess {
       rotateDurationMs: this.#config.logRotateDurationMs,
       rotateMaxFiles: this.#config.logRotateMaxFiles,
     });
-    const { log, blobs } = await this.#storage((message) =>
+    const { raftFiles, ...stores } = await this.#storage((message) =>
       sink.report({ type: "log", level: "warn", module: "agent.server.raft", message }),
     );
-    const config = await withNodeId(this.#config, blobs);
+    const config = await withNodeId(this.#config, stores.blobs);
     let end: (code: number) => void = () => {};
     const ended = new Promise<number>((resolve) => {
       end = resolve;
     });
     const platform = new NodePlatform({
-      log,
-      blobs,
+      ...stores,
+      ...(raftFiles === undefined ? {} : { raftFiles }),
       report: sink.report,
       wake: () => this.#running?.wake(),
       peers: this.#runtime.httpPeers(),
@@ -131,11 +131,12 @@ class AgentProcess {
   }
 
   /** @param notice told what was repaired after a crash. */
-  async #storage(notice: (message: string) => void): Promise<{ log: LogStore; blobs: Blobs }> {
+  async #storage(notice: (message: string) => void): Promise<{ log: LogStore; blobs: Blobs; raftFiles?: Blobs }> {
     const { dataDir } = this.#config;
     if (dataDir === "") return { log: new MemoryLogStore(), blobs: new MemoryBlobs() };
     this.#lock = await acquireDataDir(dataDir);
-    return { log: await openLogStore(join(dataDir, "raft"), { notice }), blobs: await openBlobs(dataDir) };
+    const log = await openLogStore(join(dataDir, "raft"), { notice });
+    return { log, blobs: await openBlobs(dataDir), raftFiles: await openBlobs(join(dataDir, "raft")) };
   }
 
   async #listen(running: RunningAgent, config: AgentConfig): Promise<void> {

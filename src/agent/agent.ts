@@ -9,6 +9,7 @@ import type { Configuration } from "../raft/types.ts";
 import type { QueryOptions, Topology, Upstream } from "../rpc/authority.ts";
 import { FORWARD_PATH, PING_PATH } from "../rpc/call.ts";
 import { type Peer, PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-door.ts";
+import { RequestIds, RequestOutcomes } from "../rpc/request-ids.ts";
 import { Route } from "../rpc/route.ts";
 import { ServerList } from "../rpc/server-list.ts";
 import { OperationalError } from "../types/error.ts";
@@ -117,12 +118,13 @@ export class Agent implements Topology {
       handle: (path, bytes, from) =>
         path === this.#pool.path ? this.#pool.handle(from, bytes) : this.#door.handle(path, bytes),
     });
-    const client = new PeerClient(identity, this.encryption.peers);
+    const client = new PeerClient(identity, this.encryption.peers, new RequestIds((length) => platform.random(length)));
+    const outcomes = new RequestOutcomes(() => platform.now());
     this.#door = new PeerDoor(identity, (error) =>
       this.log.error("a call of another agent failed: this is a bug", { error }),
     );
     this.#pool = this.#makePool();
-    this.#serverPart = config.server ? this.#makeServerPart(client, bootstrap) : null;
+    this.#serverPart = config.server ? this.#makeServerPart(client, outcomes, bootstrap) : null;
     this.#servers = config.server ? null : this.#makeServerList(client);
     const upstream = (this.#serverPart?.upstream ?? this.#servers) as Upstream;
     this.route = new Route({
@@ -136,7 +138,7 @@ export class Agent implements Topology {
     });
     this.backups = this.#makeBackups(client, upstream);
     if (config.server) {
-      this.#door.serve(FORWARD_PATH, (_from, body) => this.route.answerForwarded(body));
+      this.#door.serve(FORWARD_PATH, (_from, body) => this.route.answerForwarded(outcomes, body));
       this.#door.serve(FORWARD_RESTORE_PATH, (_from, body) => this.#restoreAtLeader(body.slice()));
     }
     this.#dns = new DnsService({
@@ -195,13 +197,14 @@ export class Agent implements Topology {
     });
   }
 
-  #makeServerPart(client: PeerClient, bootstrap: Configuration | undefined): ServerPart {
+  #makeServerPart(client: PeerClient, outcomes: RequestOutcomes, bootstrap: Configuration | undefined): ServerPart {
     const { config, platform, timers, metrics, logs } = this;
     return new ServerPart({
       config,
       platform,
       timers,
       client,
+      outcomes,
       door: this.#door,
       metrics,
       logs,

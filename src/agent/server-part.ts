@@ -9,6 +9,7 @@ import type { Configuration, RaftTimings } from "../raft/types.ts";
 import type { Upstream } from "../rpc/authority.ts";
 import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
+import type { RequestOutcomes } from "../rpc/request-ids.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
@@ -29,6 +30,8 @@ export interface ServerPartOptions {
   readonly platform: Platform;
   readonly timers: Timers;
   readonly client: PeerClient;
+  /** What became of the commands that others sent on. */
+  readonly outcomes: RequestOutcomes;
   readonly door: PeerDoor;
   readonly metrics: Metrics;
   readonly logs: Logs;
@@ -96,14 +99,16 @@ export class ServerPart {
   #absentSinceMs = new Map<string, number>();
 
   constructor(options: ServerPartOptions) {
-    const { config, platform, timers, client, door, metrics, logs } = options;
+    const { config, platform, timers, client, outcomes, door, metrics, logs } = options;
     this.#options = options;
     this.#configEntries = bootstrapEntries(config);
     const logger = logs.logger("agent.server");
+    const ownAddress = `${config.advertiseAddress}:${config.ports.server}`;
     this.server = new Server({
       platform,
       timers,
       id: config.nodeId,
+      ownAddress,
       datacenter: config.datacenter,
       bootstrap: options.bootstrap ?? bootstrapConfiguration(config),
       client,
@@ -117,6 +122,11 @@ export class ServerPart {
         lastContactMs: config.autopilot.lastContactThresholdMs,
         maxTrailingLogs: config.autopilot.maxTrailingLogs,
       },
+      care: {
+        cleanupDeadServers: config.autopilot.cleanupDeadServers,
+        minQuorum: config.autopilot.minQuorum,
+        stabilizationMs: config.autopilot.serverStabilizationTimeMs,
+      },
       member: (id) => this.#serverMember(id),
       meter: metrics,
       log: (level, message, fields) => logger[level](message, fields),
@@ -128,17 +138,15 @@ export class ServerPart {
       server: this.server,
       client,
       timers,
-      now: () => platform.now(),
       self: options.self,
-      address: `${config.advertiseAddress}:${config.ports.server}`,
+      address: ownAddress,
       expect: config.bootstrapExpect,
       peers: options.servers,
-      stabilizationMs: config.autopilot.serverStabilizationTimeMs,
       log: (level, message, fields) => logger[level](message, fields),
     });
     this.#servers.serve(door);
     door.serve(PING_PATH, () => new Uint8Array(0));
-    door.serve(CALL_PATH, (_from, body) => answerCall(this.server, body));
+    door.serve(CALL_PATH, (_from, body) => answerCall(this.server, outcomes, body));
     door.serve(RESTORE_PATH, (_from, body) => {
       if (!this.server.leading) throw new OperationalError("not-leader", "node is not the leader");
       return this.restoreHere(body.slice());

@@ -40,7 +40,6 @@ export interface ServersOptions {
   readonly server: Server;
   readonly client: PeerClient;
   readonly timers: Timers;
-  now(): number;
   /** This server, and where it takes calls. */
   self(): Member;
   readonly address: string;
@@ -48,8 +47,6 @@ export interface ServersOptions {
   readonly expect: number;
   /** The other servers of the pool. */
   peers(): readonly Peer[];
-  /** How long a new server must be there before it gets a vote. */
-  readonly stabilizationMs: number;
   log(level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
 }
 
@@ -90,7 +87,7 @@ function isMember(member: unknown): member is Member {
 /** The directory, and the work of filling it. */
 export class Servers {
   readonly #options: ServersOptions;
-  readonly #known = new Map<string, { hello: Hello; sinceMs: number }>();
+  readonly #known = new Map<string, { hello: Hello }>();
   /** Ids of servers that refuse, as the log has it. */
   readonly #refusals = new Set<string>();
   #timer: Timer | null = null;
@@ -188,8 +185,7 @@ export class Servers {
     if (member.id === this.#options.self().id) return;
     if (!this.#known.has(member.id) && this.#known.size >= KNOWN_MAX)
       throw new OperationalError("refused", `there are ${KNOWN_MAX} servers already`);
-    const sinceMs = this.#known.get(member.id)?.sinceMs ?? this.#options.now();
-    this.#known.set(member.id, { hello, sinceMs });
+    this.#known.set(member.id, { hello });
   }
 
   #bootstrap(): void {
@@ -227,25 +223,23 @@ export class Servers {
     );
   }
 
-  /** The leader takes up servers that came later: first without a vote, then, when they have kept up for a while, with one. */
+  /** The leader takes up servers that came later, without a vote: autopilot gives them one (server/caretaker.ts). */
   async #admit(): Promise<void> {
-    const { server, now, stabilizationMs, log } = this.#options;
+    const { server, log } = this.#options;
     if (!server.leading || this.#changing) return;
     this.#changing = true;
     try {
       const { raft, group } = server;
       const configured = new Map(raft.configuration.servers.map((each) => [each.id, each]));
-      for (const { hello, sinceMs } of this.#known.values()) {
+      for (const { hello } of this.#known.values()) {
         const { id } = hello.member;
         const known = configured.get(id);
-        if (known === undefined && hello.state === "empty") {
+        if (server.group.recovery.isDropped(id)) continue;
+        if (known === undefined && (hello.state === "empty" || this.#isOfThisGroup(hello))) {
           log("info", "adding server to the group", { id, address: hello.address });
           await group.change({ kind: "add", id, address: hello.address });
         } else if (known !== undefined && known.address !== hello.address) {
           await group.change({ kind: "add", id, address: hello.address });
-        } else if (known?.voter === false && now() - sinceMs >= stabilizationMs) {
-          const progress = raft.progress.find((peer) => peer.id === id);
-          if (progress?.state === "replicate") await group.change({ kind: "promote", id });
         }
       }
     } catch (error) {
@@ -253,5 +247,14 @@ export class Servers {
     } finally {
       this.#changing = false;
     }
+  }
+
+  /**
+   * A server that was removed while it was away, and is back: its log is this group's, of another time. One that holds
+   * another group's log is left alone, since that log would be thrown away.
+   */
+  #isOfThisGroup({ configuration }: Hello): boolean {
+    const { servers } = this.#options.server.raft.configuration;
+    return configuration.servers.some(({ id }) => servers.some((server) => server.id === id));
   }
 }

@@ -2,7 +2,14 @@
 import { parseJson } from "../util/json.ts";
 import type { CasOptions } from "./config.ts";
 import type { Method, Read, ReadOptions, RequestOptions, Transport } from "./transport.ts";
-import type { AutopilotConfiguration, AutopilotState, KeyringResponse, RaftConfiguration, UserMap } from "./types.ts";
+import type {
+  AutopilotConfiguration,
+  AutopilotState,
+  KeyringResponse,
+  RaftConfiguration,
+  RaftRecoveryPlan,
+  UserMap,
+} from "./types.ts";
 
 export interface KeyringOptions extends RequestOptions {
   /** 0 to 5: members that pass the answer on, for large pools. */
@@ -15,6 +22,10 @@ export interface OperatorArea {
   raftRemovePeer(peer: { id: string } | { address: string }, options?: RequestOptions): Promise<void>;
   /** To the server with this id, or to the one the leader picks. */
   raftTransferLeader(id?: string, options?: RequestOptions): Promise<boolean>;
+  /** What going on without the servers that are gone would mean: asked of any survivor. Proconsul only. */
+  raftRecoveryPlan(options?: RequestOptions): Promise<RaftRecoveryPlan>;
+  /** Does it, if the server that is to lead and the end of its log still are as the plan said. Proconsul only. */
+  raftRecover(plan: Pick<RaftRecoveryPlan, "Lead" | "LastIndex">, options?: RequestOptions): Promise<RaftRecoveryPlan>;
   autopilotConfiguration(options?: ReadOptions): Promise<Read<AutopilotConfiguration>>;
   /** False only with `cas`. */
   setAutopilotConfiguration(configuration: Partial<AutopilotConfiguration>, options?: CasOptions): Promise<boolean>;
@@ -38,6 +49,10 @@ export function operatorArea(transport: Transport): OperatorArea {
       const path = "operator/raft/transfer-leader";
       return (await transport.write<{ Success: boolean }>("POST", path, options, { id })).Success;
     },
+    raftRecoveryPlan: async (options) =>
+      (await transport.read<RaftRecoveryPlan>("operator/raft/recovery", options)).value,
+    raftRecover: ({ Lead, LastIndex }, options) =>
+      transport.write("PUT", "operator/raft/recovery", options, { lead: Lead, index: LastIndex }),
     autopilotConfiguration: (options) => transport.read("operator/autopilot/configuration", options),
     setAutopilotConfiguration: (configuration, { cas, ...options } = {}) =>
       transport.write("PUT", "operator/autopilot/configuration", options, { cas }, configuration),

@@ -292,6 +292,41 @@ export interface RaftConfiguration {
   Index: number;
 }
 
+/** A server in the plan of a recovery; what it says of itself is 0 or "" while it does not answer. */
+export interface RaftRecoveryServer {
+  ID: string;
+  Node: string;
+  Address: string;
+  Voter: boolean;
+  Alive: boolean;
+  Role: string;
+  Term: number;
+  LastTerm: number;
+  LastIndex: number;
+  /** The highest index that it knows to be committed, whether it holds it or not. */
+  CommitIndex: number;
+  Fate: "leads" | "follows" | "left out";
+}
+
+/** What going on without the servers that are gone would mean. */
+export interface RaftRecoveryPlan {
+  Servers: RaftRecoveryServer[];
+  Quorum: number;
+  /** Voters that answer and hold a log. */
+  VotersAlive: number;
+  /** The id of who is to lead, and the end of its log. */
+  Lead: string;
+  LastIndex: number;
+  /** Entries that may never have been acknowledged; they are kept. */
+  Uncommitted: number;
+  /** Entries known to be committed that no survivor holds. */
+  KnownLost: number;
+  /** Those that are gone could have acknowledged writes among themselves. */
+  MayLoseWrites: boolean;
+  /** Why it is not to be done; "" when it may be. */
+  Refusal: string;
+}
+
 /** Durations as "200ms", which is how this endpoint sends them, or as nanoseconds. */
 export interface AutopilotConfiguration extends Omit<
   AutopilotConfig,

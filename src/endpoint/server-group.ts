@@ -22,6 +22,8 @@ export interface ServerHealth {
   readonly healthy: boolean;
   /** Since when `healthy` is what it is, epoch milliseconds. */
   readonly stableSinceMs: number;
+  /** For how many milliseconds that was so at the last look, by the monotonic clock. */
+  readonly stableMs: number;
 }
 
 export interface GroupHealth {

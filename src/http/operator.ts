@@ -13,6 +13,7 @@ import {
   stateShape,
   usageShape,
 } from "../endpoint/operator.ts";
+import { type RecoveryPlan } from "../server/recovery-plan.ts";
 import { parseBool } from "../config/flags.ts";
 import type { Usage } from "../state/read.ts";
 import { OperationalError } from "../types/error.ts";
@@ -50,6 +51,22 @@ export const operatorRoutes: readonly RouteRow[] = [
     permission: "operator:write",
     summary: "Hands leadership to another server",
     handle: transferLeader,
+  },
+  {
+    method: "GET",
+    path: "/v1/operator/raft/recovery",
+    params: [],
+    permission: "operator:read",
+    summary: "Says what going on without the servers that are gone would mean, asked of any survivor; not in Consul",
+    handle: async (c) => c.reply(recoveryShape(await c.agent.server.group.recovery.plan())),
+  },
+  {
+    method: "PUT",
+    path: "/v1/operator/raft/recovery",
+    params: ["lead", "index"],
+    permission: "operator:write",
+    summary: "Goes on without the servers that are gone, as the plan said; not in Consul",
+    handle: recover,
   },
   {
     method: "GET",
@@ -153,6 +170,43 @@ async function removePeer(c: Context): Promise<Reply> {
     throw new OperationalError("invalid-request", "Must specify only one of ?id or ?address");
   await c.command(raftRemovePeer, { id, address });
   return emptyReply();
+}
+
+/** The plan of a recovery, in the words of the API. */
+function recoveryShape(plan: RecoveryPlan): Record<string, unknown> {
+  return {
+    Servers: plan.servers.map(({ id, address, voter, status }) => ({
+      ID: id,
+      Node: status?.name ?? "",
+      Address: address,
+      Voter: voter,
+      Alive: status !== null,
+      Role: status?.role ?? "",
+      Term: status?.term ?? 0,
+      LastTerm: status?.lastTerm ?? 0,
+      LastIndex: status?.lastIndex ?? 0,
+      CommitIndex: status?.knownCommit ?? 0,
+      Fate: id === plan.lead?.id ? "leads" : plan.followers.some((server) => server.id === id) ? "follows" : "left out",
+    })),
+    Quorum: plan.quorum,
+    VotersAlive: plan.alive,
+    Lead: plan.lead?.id ?? "",
+    LastIndex: plan.lead?.lastIndex ?? 0,
+    Uncommitted: plan.uncommitted,
+    KnownLost: plan.lost,
+    MayLoseWrites: plan.mayLose,
+    Refusal: plan.refusal,
+  };
+}
+
+async function recover(c: Context): Promise<Reply> {
+  const [lead, index] = [c.query.get("lead") ?? "", Number(c.query.get("index") ?? "")];
+  if (lead === "" || !Number.isSafeInteger(index) || index < 1)
+    throw new OperationalError(
+      "invalid-request",
+      "Must specify ?lead and ?index, the server that is to lead and the end of its log, as the plan says",
+    );
+  return c.reply(recoveryShape(await c.agent.server.group.recovery.recover(lead, index)));
 }
 
 async function transferLeader(c: Context): Promise<Reply> {

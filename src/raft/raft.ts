@@ -12,6 +12,7 @@ import { onChange } from "./membership.ts";
 import { isWellFormed, isWellFormedSnapshot } from "./message-check.ts";
 import { checkOptions } from "./options.ts";
 import { onForwardTimeout, onRead, onReadIndex, onReadIndexResponse } from "./read-index.ts";
+import { onRecover } from "./recovery.ts";
 import { onAppendResponse, onPropose, onUnreachable } from "./replication.ts";
 import { becomeFollower, restartElectionTimer, setElectionDeadline } from "./role.ts";
 import { beginRound, noticeCommit, sendNotices } from "./sending.ts";
@@ -71,6 +72,8 @@ export class Raft {
         return this.#start();
       case "bootstrap":
         return this.#bootstrap(input.configuration);
+      case "recover":
+        return onRecover(core, input.configuration, input.term);
       case "timeout":
         return this.#timeout();
       case "campaign":
@@ -260,6 +263,10 @@ export class Raft {
   }
   get commitIndex(): number {
     return this.#core.commitIndex;
+  }
+  /** The highest index that this server knows to be committed, whether it holds it or not. */
+  get knownCommit(): number {
+    return Math.max(this.#core.commitIndex, this.#core.leaderCommit);
   }
   get lastIndex(): number {
     return this.#core.log.lastIndex;

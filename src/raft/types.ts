@@ -205,6 +205,12 @@ export type RaftInput =
   | { type: "start" }
   /** First life of a group: every initial voter gives the same configuration. Refused (dropped) by a server that holds anything. */
   | { type: "bootstrap"; configuration: Configuration }
+  /**
+   * The quorum is lost for good: this server goes on as the only one of `configuration`, with all that is in its log, in a term
+   * after its own and after `term`, the highest that any other survivor knows. Refused (dropped) by a leader and by a
+   * server that holds nothing. DESIGN.md, the host's duties, 15.
+   */
+  | { type: "recover"; configuration: Configuration; term: number }
   /** `deadline` has passed. Too early or too often does no harm. */
   | { type: "timeout" }
   /** Campaign now (with pre-vote), whatever the timers say. */
@@ -350,6 +356,7 @@ export type DropReason =
 //   entriesBetween(from, to): Entry[];                       // from <= index <= to
 //   progress: ProgressStatus[];                              // on the leader; otherwise empty
 //   canReadLocally(now): boolean;                            // leader, lease valid, own-term entry committed
+//   knownCommit: number;                                     // the highest index known to be committed, here or not
 //   lastContact(now): number;                                // ms since a leader was heard; 0 on the leader; Infinity never
 //   readonly dropped: Readonly<Record<DropReason, number>>;
 // }

@@ -7,6 +7,7 @@ import { endpoints, valueForm } from "../endpoint/registry.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Answer, QueryOptions } from "./authority.ts";
 import type { Peer, PeerClient } from "./peer-door.ts";
+import { isRequestId, type RequestId, type RequestOutcomes } from "./request-ids.ts";
 
 /** The path of queries and commands for the leader. */
 export const CALL_PATH = "/rpc/1/call";
@@ -33,8 +34,10 @@ export interface CallTarget {
 interface Call {
   name: string;
   args: unknown;
-  /** Of a command: it only asks, and whoever gets the call answers. */
+  /** Of a command that only asks: whoever gets the call answers. */
   local?: boolean;
+  /** Of any other command. */
+  id?: RequestId;
   /** Of a query. */
   options?: Pick<QueryOptions, "consistency" | "index" | "waitMs">;
 }
@@ -79,7 +82,9 @@ export async function callCommand<A, R>(
   args: A,
   isLocal = false,
 ): Promise<R> {
-  const call: Call = isLocal ? { name: endpoint.name, args, local: true } : { name: endpoint.name, args };
+  const call: Call = isLocal
+    ? { name: endpoint.name, args, local: true }
+    : { name: endpoint.name, args, id: client.requestIds.next() };
   const reply = decode(await client.call(peer, path, encode(call), COMMAND_TIMEOUT_MS + holdMs)) as Reply;
   return valueForm(endpoint.name).unpack(reply.value) as R;
 }
@@ -93,18 +98,26 @@ export interface Answerer {
   local<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R>;
 }
 
-/** Answers a call with what `authority` says. @throws OperationalError what went wrong, `not-leader` among it. */
-export async function answerCall(authority: Answerer, bytes: Uint8Array): Promise<Uint8Array> {
-  const { name, args, options, local } = readCall(decode(bytes));
+/**
+ * Answers a call with what `answerer` says; a command that came before gets the answer it got then.
+ * @throws OperationalError what went wrong, `not-leader` among it.
+ */
+export async function answerCall(
+  answerer: Answerer,
+  outcomes: RequestOutcomes,
+  bytes: Uint8Array,
+): Promise<Uint8Array> {
+  const { name, args, id, options, local } = readCall(decode(bytes));
   const endpoint = endpoints.get(name);
   if (endpoint === undefined) throw new OperationalError("unsupported", `servers of this version know no ${name}`);
   const { pack } = valueForm(name);
   if (endpoint.kind === "command") {
-    const done = local === true ? authority.local(endpoint, args as never) : authority.command(endpoint, args as never);
-    return encode({ value: pack(await done) });
+    if (local === true) return encode({ value: pack(await answerer.local(endpoint, args as never)) });
+    if (!isRequestId(id)) throw new OperationalError("invalid-request", `${name} was called without an id`);
+    return encode({ value: pack(await outcomes.once(id, () => answerer.command(endpoint, args as never))) });
   }
   if (options === undefined) throw new OperationalError("invalid-request", `${name} was called without options`);
-  const { shared, index, knownLeader, lastContactMs } = await authority.query(endpoint, args as never, options);
+  const { shared, index, knownLeader, lastContactMs } = await answerer.query(endpoint, args as never, options);
   return encode({ value: pack(shared.read.value), index, knownLeader, lastContactMs });
 }
 

@@ -3,6 +3,7 @@ import type { Peers } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
 import { concat } from "../util/bytes.ts";
 import { decodeReply, decodeRequest, encodeAnswer, encodeError, encodeRequestHead } from "./envelope.ts";
+import type { RequestIds } from "./request-ids.ts";
 
 /** Serves one path: who asks, and with what. What it throws goes back to the asker. */
 export type PeerHandler = (from: Peer, body: Uint8Array) => Uint8Array | Promise<Uint8Array>;
@@ -72,10 +73,13 @@ export class PeerDoor {
 export class PeerClient {
   readonly #identity: PeerIdentity;
   readonly #peers: Peers;
+  /** Numbers the commands that are sent on. */
+  readonly requestIds: RequestIds;
 
-  constructor(identity: PeerIdentity, peers: Peers) {
+  constructor(identity: PeerIdentity, peers: Peers, requestIds: RequestIds) {
     this.#identity = identity;
     this.#peers = peers;
+    this.requestIds = requestIds;
   }
 
   /**

@@ -9,6 +9,7 @@ import { type ErrorCode, OperationalError } from "../types/error.ts";
 import type { Answer, Authority, QueryOptions, Topology, Upstream } from "./authority.ts";
 import { answerCall, CALL_PATH, callCommand, callQuery, type CallTarget, FORWARD_PATH } from "./call.ts";
 import type { Peer, PeerClient } from "./peer-door.ts";
+import type { RequestOutcomes } from "./request-ids.ts";
 
 export interface RouteOptions {
   /** This agent's server; null for a client. */
@@ -125,13 +126,14 @@ export class Route {
   }
 
   /** Answers what a client agent has sent on (`FORWARD_PATH`). */
-  answerForwarded(bytes: Uint8Array): Promise<Uint8Array> {
+  answerForwarded(outcomes: RequestOutcomes, bytes: Uint8Array): Promise<Uint8Array> {
     return answerCall(
       {
         query: (endpoint, args, options) => this.query(endpoint, args, options, ""),
         command: (endpoint, args) => this.command(endpoint, args, ""),
         local: (endpoint, args) => this.local(endpoint, args),
       },
+      outcomes,
       bytes,
     );
   }

@@ -33,6 +33,10 @@ export interface AutopilotHost {
   wall(): number;
   thresholds(): HealthThresholds;
   member(id: string): ServerMember | null;
+  /** What it holds was found to be other than what the group holds. */
+  diverged(id: string): boolean;
+  /** All servers were looked at. */
+  looked(health: GroupHealth): void;
 }
 
 const NO_META: UserMap = Object.freeze(userMap<string>()) as UserMap;
@@ -41,6 +45,8 @@ const NO_META: UserMap = Object.freeze(userMap<string>()) as UserMap;
 export class Autopilot {
   readonly #host: AutopilotHost;
   #health: GroupHealth = { servers: [], healthy: false, failureTolerance: 0 };
+  /** Since when each server's health is what it is, by the monotonic clock. */
+  readonly #since = new Map<string, number>();
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | null = null;
 
@@ -73,7 +79,9 @@ export class Autopilot {
           lastContactMs: Number.POSITIVE_INFINITY,
           healthy: false,
           stableSinceMs: this.#host.wall(),
+          stableMs: 0,
         };
+        this.#since.set(id, this.#host.now());
         return {
           ...this.#member(id),
           id,
@@ -92,11 +100,14 @@ export class Autopilot {
   look(): void {
     const { raft } = this.#host;
     const known = new Map(this.#health.servers.map((server) => [server.id, server]));
+    for (const id of this.#since.keys())
+      if (!raft.configuration.servers.some((server) => server.id === id)) this.#since.delete(id);
     const progress = new Map(raft.progress.map((peer) => [peer.id, peer]));
     this.#conclude(
       raft.configuration.servers.map((server) => this.#lookAt(server, progress.get(server.id), known.get(server.id))),
     );
     this.#lookLater();
+    this.#host.looked(this.#health);
   }
 
   #lookLater(): void {
@@ -141,9 +152,11 @@ export class Autopilot {
       lastTerm: own ? raft.lastTerm : (raft.termAt(lastIndex) ?? 0),
       lastIndex,
     };
-    const healthy = this.#isHealthy(seen);
-    const stableSinceMs = before !== undefined && before.healthy === healthy ? before.stableSinceMs : this.#host.wall();
-    return { ...seen, healthy, stableSinceMs };
+    const healthy = this.#isHealthy(seen) && !this.#host.diverged(id);
+    const isSteady = before !== undefined && before.healthy === healthy;
+    if (!isSteady || !this.#since.has(id)) this.#since.set(id, now);
+    const stableSinceMs = isSteady ? before.stableSinceMs : this.#host.wall();
+    return { ...seen, healthy, stableSinceMs, stableMs: now - this.#since.get(id)! };
   }
 
   #member(id: string): Pick<ServerHealth, "name" | "memberStatus" | "version" | "meta"> {
@@ -157,7 +170,7 @@ export class Autopilot {
     lastContactMs,
     lastTerm,
     lastIndex,
-  }: Omit<ServerHealth, "healthy" | "stableSinceMs">): boolean {
+  }: Omit<ServerHealth, "healthy" | "stableSinceMs" | "stableMs">): boolean {
     const { raft } = this.#host;
     const { lastContactMs: contactMaxMs, maxTrailingLogs } = this.#host.thresholds();
     return (

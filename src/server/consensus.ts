@@ -20,7 +20,7 @@ import type {
   SnapshotPoint,
 } from "../raft/types.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
-import { unreachable } from "../util/assert.ts";
+import { assert, unreachable } from "../util/assert.ts";
 import type { Sample } from "../util/instrument.ts";
 
 /** A proposal on its way: handed to `apply` with its entry, or failed. */
@@ -123,6 +123,19 @@ export class Consensus {
   /** Gives a new group its first configuration; every one of its servers must give the same. No effect on one that holds anything. */
   bootstrap(configuration: Configuration): void {
     if (this.isVirgin) this.#driver.dispatch({ type: "bootstrap", configuration });
+  }
+
+  /** Where a snapshot of everything up to `index`, which is applied, stands. */
+  pointAt(index: number): SnapshotPoint {
+    const { configuration, index: configurationIndex } = this.#machine.configurationAt(index);
+    const term = this.#machine.termAt(index);
+    assert(term !== null, `the term of applied entry ${index} is not known`);
+    return { index, term, configuration, configurationIndex };
+  }
+
+  /** Goes on as the only server of the group, `configuration`, since its quorum is lost for good (raft/DESIGN.md). */
+  recover(configuration: Configuration, term: number): void {
+    this.#driver.dispatch({ type: "recover", configuration, term });
   }
 
   /** Takes messages of another server; gives back what is to be said to it at once. */

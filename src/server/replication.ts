@@ -19,6 +19,8 @@ export interface ReplicationOptions {
   /** Null before the start. */
   consensus(): Consensus | null;
   address(id: string): string | null;
+  /** @throws OperationalError when the server that calls is not to be listened to. */
+  guard(from: Peer): void;
   log(level: "info" | "warn" | "error", message: string, fields: Record<string, unknown>): void;
 }
 
@@ -74,10 +76,12 @@ export class Replication {
     door.serve(MESSAGE_PATH, (from, body) => {
       const messages = decodeBatch(body);
       if (messages === null) throw new OperationalError("invalid-request", "a batch of Raft messages is malformed");
+      this.#options.guard(from);
       this.#heard(from);
       return encodeBatch(this.#received(from.id, messages).map(encodeMessage));
     });
     door.serve(SNAPSHOT_PATH, (from, body) => {
+      this.#options.guard(from);
       this.#heard(from);
       return this.#snapshotReceiver.handle(from.id, body);
     });

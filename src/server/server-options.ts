@@ -5,12 +5,15 @@ import type { Configuration, RaftTimings } from "../raft/types.ts";
 import type { PeerClient } from "../rpc/peer-door.ts";
 import type { Meter } from "../util/instrument.ts";
 import type { HealthThresholds, ServerMember } from "./autopilot.ts";
+import type { CareSettings } from "./caretaker.ts";
 
 /** Everything that a server must be told; who is in the group, and where, comes from outside. */
 export interface ServerOptions {
   platform: Platform;
   timers: Timers;
   id: string;
+  /** `host:port` where it takes calls. */
+  ownAddress: string;
   datacenter: string;
   /** The group of a first life; null when others bring it up, or `bootstrap` does. */
   bootstrap: Configuration | null;
@@ -26,6 +29,8 @@ export interface ServerOptions {
   trailingEntries: number;
   /** The health thresholds that count until the store has an autopilot configuration. */
   healthThresholds: HealthThresholds;
+  /** The same of what autopilot changes. */
+  care: CareSettings;
   /** The member of the LAN pool that has a server's id, or null. */
   member(id: string): ServerMember | null;
   /** Where the server's metrics go. */

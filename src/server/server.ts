@@ -19,12 +19,11 @@ import { OperationalError } from "../types/error.ts";
 import type { Session } from "../types/records.ts";
 import { assert } from "../util/assert.ts";
 import { uuid } from "../util/bytes.ts";
-import { nsPerMs } from "../util/duration.ts";
 import type { Sample } from "../util/instrument.ts";
-import { Random } from "../util/random.ts";
+import { Random, seedOf } from "../util/random.ts";
 import { Blocking, type BlockingHost } from "./blocking.ts";
-import type { HealthThresholds } from "./autopilot.ts";
 import { ChangeSignal } from "../rpc/change-signal.ts";
+import { careSettings, healthThresholds } from "./autopilot-settings.ts";
 import { Consensus } from "./consensus.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
@@ -83,15 +82,17 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#leadership = new ChangeSignal(options.timers);
     this.datacenter = options.datacenter;
     this.sessionTtlMinMs = options.sessionTtlMinMs;
-    this.random = new Random(seedOf(options.platform));
+    this.random = new Random(seedOf(options.platform.random(4)));
     this.group = new Group({
-      timers: options.timers,
+      ...options,
+      address: options.ownAddress,
+      server: this,
       consensus: () => this.#running,
-      now: () => this.#platform.now(),
-      wall: () => this.#platform.wall(),
-      thresholds: () => this.#healthThresholds(),
-      member: (id) => options.member(id),
+      addressOf: (id) => this.#addressOf(id),
+      thresholds: () => healthThresholds(this.#state, options.healthThresholds),
+      care: () => careSettings(this.#state, options.care),
       change: async (change) => this.#changeGroup(change),
+      failed: (error) => this.#fail(error),
     });
     this.#replication = new Replication({
       platform: options.platform,
@@ -100,6 +101,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       electionTimeoutMs: options.timings.electionTimeoutMs,
       consensus: () => this.#consensus,
       address: (id) => this.#addressOf(id),
+      guard: (from) => this.group.recovery.guard(from),
       log: options.log,
     });
     this.#snapshots = new SnapshotTaker({
@@ -108,7 +110,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       options,
       instruments: this.#instruments,
       grown: () => this.#applied - this.#running.raft.snapshotIndex,
-      point: () => this.#point(),
+      point: () => this.#running.pointAt(this.#applied),
       state: () => this.#state,
       taken: (point) => this.#running.snapshotTaken(point),
     });
@@ -153,6 +155,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   /** Reads log and snapshot back and takes part. @throws when what is stored is damaged: the message says what to do. */
   async start(): Promise<void> {
+    await this.group.recovery.load();
     const { log, blobs } = this.#platform;
     const snapshot = await loadSnapshot(blobs, (name, error) =>
       this.#options.log("error", "snapshot is damaged and is passed over", { name, error }),
@@ -179,16 +182,11 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         snapshotRefused: (index) => this.#replication.refused(index),
         peerLostData: (id) =>
           this.#options.log("error", "a server has lost its data: remove it, and let it join under a new id", { id }),
-        failed: (error) => {
-          this.#blocking.release();
-          this.#lead(false);
-          this.#replication.stop();
-          this.#options.failed(error);
-        },
+        failed: (error) => this.#fail(error),
       },
       {
         id: this.#options.id,
-        seed: seedOf(this.#platform),
+        seed: seedOf(this.#platform.random(4)),
         loaded,
         snapshot: point,
         timings: this.#options.timings,
@@ -198,13 +196,24 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#consensus.start(this.#options.bootstrap);
     this.group.changed();
     this.#snapshots.start();
+    this.group.recovery.start();
   }
 
   /** Ends what is under way; the log stays as it is. */
   stop(): void {
+    this.#stopping = true;
+    this.#end();
+  }
+
+  /** It can go on no more, or must not. */
+  #fail(error: unknown): void {
+    this.#end();
+    this.#options.failed(error);
+  }
+
+  #end(): void {
     this.#snapshots.stop();
     this.group.stop();
-    this.#stopping = true;
     this.#blocking.release();
     this.#lead(false);
     this.#replication.stop();
@@ -214,6 +223,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   /** Takes the calls of other servers. */
   serve(door: PeerDoor): void {
     this.#replication.serve(door);
+    this.group.recovery.serve(door);
+    this.group.stateCheck.serve(door);
   }
 
   /** Nothing is stored here and no group has called. */
@@ -234,6 +245,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   #addressOf(id: string): string | null {
+    if (this.group.recovery.isDropped(id)) return null;
     const configured = findServer(this.#running.raft.configuration, id)?.address;
     return this.#options.address(id) ?? configured ?? this.#replication.callerAddress(id);
   }
@@ -383,12 +395,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#duties.sessions.renew(session);
   }
 
-  #healthThresholds(): HealthThresholds {
-    const config = this.#state.autopilotConfig().value;
-    if (config === null) return this.#options.healthThresholds;
-    return { lastContactMs: config.LastContactThreshold / nsPerMs, maxTrailingLogs: config.MaxTrailingLogs };
-  }
-
   // ------------------------------------------------------------------------------------------------- the log
 
   get #running(): Consensus {
@@ -418,6 +424,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#applied = entry.index;
     if (entry.kind !== "command") {
       this.#state.skip(entry.index + this.#indexOffset);
+      this.group.stateCheck.note(entry.index, this.#state.hash());
       pending?.settle({ ok: true, value: true });
       this.#establish();
       return;
@@ -436,6 +443,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       this.#instruments.commitTime.add(committedMs - pending.startedMs);
       pending.sample?.add(appliedMs - pending.startedMs);
     }
+    this.group.stateCheck.note(entry.index, this.#state.hash());
     if (topics.length > 0) this.#tell(changes, topics, index);
     pending?.settle(result);
     this.#snapshots.applied();
@@ -472,8 +480,11 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #lead(leading: boolean): void {
     if (leading === this.#established) return;
     this.#established = leading;
-    if (leading) this.#duties.start();
-    else {
+    if (leading) {
+      this.#duties.start();
+      this.group.stateCheck.start();
+    } else {
+      this.group.stateCheck.stop();
       this.#duties.stop();
       // What is kept may be out of date as soon as another server leads.
       this.cache.clear();
@@ -487,7 +498,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   /** The state as a snapshot file, for an operator's backup. */
   backup(): { point: SnapshotPoint; chunks: AsyncGenerator<Uint8Array> } {
-    const point = this.#point();
+    const point = this.#running.pointAt(this.#applied);
     return { point, chunks: encodeSnapshot(this.timers, point, this.#state.snapshot()) };
   }
 
@@ -518,17 +529,4 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#blocking.release();
     this.watches.notifyAll();
   }
-
-  #point(): SnapshotPoint {
-    const { raft } = this.#running;
-    const { configuration, index } = raft.configurationAt(this.#applied);
-    const term = raft.termAt(this.#applied);
-    assert(term !== null, `the term of applied entry ${this.#applied} is not known`);
-    return { index: this.#applied, term, configuration, configurationIndex: index };
-  }
-}
-
-function seedOf(platform: Pick<Platform, "random">): number {
-  const bytes = platform.random(4);
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
 }

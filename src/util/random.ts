@@ -51,3 +51,8 @@ export class Random {
     return (high * 0x400_0000 + low) / TWO_53;
   }
 }
+
+/** A seed from four random bytes. */
+export function seedOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
+}

@@ -55,6 +55,8 @@ export function printInput(input: RaftInput): string {
       return `propose ${input.entries.map(({ ref, data }) => `${ref}:${decoder.decode(data)}`).join(" ")}`;
     case "bootstrap":
       return `bootstrap ${printConfiguration(input.configuration)}`;
+    case "recover":
+      return `recover after t${input.term}: ${printConfiguration(input.configuration)}`;
     case "persisted":
     case "persist-refused":
       return `${input.type} #${input.token}`;

@@ -24,6 +24,7 @@ class Group {
     ["b", "alive"],
     ["c", "alive"],
   ]);
+  readonly diverged = new Set<string>();
   servers = ["a", "b", "c"].map((id) => ({ id, address: `${id}:8300`, voter: true }));
   readonly timers = new Timers({ now: () => this.nowMs, wakeAt: (at) => (this.woken = at) });
   readonly autopilot: Autopilot;
@@ -39,6 +40,8 @@ class Group {
         const status = this.status.get(id);
         return status === undefined ? null : { name: `node-${id}`, status, version: "1", meta: {} };
       },
+      diverged: (id) => this.diverged.has(id),
+      looked: () => {},
     });
     this.autopilot.changed();
   }
@@ -143,6 +146,14 @@ const ailments: readonly [string, (group: Group) => void, Record<string, boolean
     "unknown as a member",
     (group) => {
       group.status.delete("b");
+      group.pass(2000);
+    },
+    { a: true, b: false, c: true },
+  ],
+  [
+    "whose state is another",
+    (group) => {
+      group.diverged.add("b");
       group.pass(2000);
     },
     { a: true, b: false, c: true },

@@ -38,6 +38,8 @@ export class Cluster {
   readonly options: ClusterOptions;
   /** The share of calls and of replies that get lost. */
   loss = 0;
+  /** The share of calls that arrive twice, the second time a while later. */
+  doubling = 0;
   latencyMs: readonly [number, number];
   nowMs = 0;
   /** How many servers are to form a group (`bootstrap_expect`). */
@@ -178,6 +180,13 @@ export class Cluster {
           return;
         }
         this.calls += 1;
+        if (this.doubling > 0 && this.random.float() < this.doubling) {
+          const again = bytes.slice();
+          this.at(this.nowMs + this.#delay() * 5, () => {
+            const still = this.#node(to)?.running;
+            void still?.peer(path, again, from);
+          });
+        }
         // What is sent is what arrives, whatever the sender does with its bytes.
         void target.peer(path, bytes.slice(), from).then((reply) => {
           if (this.#node(to)?.running !== target || this.#isLost(to, from)) return;
@@ -224,7 +233,7 @@ export class Node {
   readonly cluster: Cluster;
   readonly kind: "server" | "client";
   readonly name: string;
-  readonly id: string;
+  id: string;
   readonly host: string;
   /** Where a server takes calls, and where an agent takes those of the pool. */
   readonly address: string;
@@ -232,6 +241,11 @@ export class Node {
   readonly logs: LogEvent[] = [];
   log: MemoryLogStore = new MemoryLogStore();
   blobs: MemoryBlobs = new MemoryBlobs();
+  /** What an operator puts beside the log. */
+  raftFiles: MemoryBlobs = new MemoryBlobs();
+  /** It may stop by itself; then with this exit code. */
+  mayStop = false;
+  stoppedWith: number | null = null;
   running: RunningAgent | null = null;
   /** Counts starts and crashes. */
   life = 0;
@@ -275,8 +289,11 @@ export class Node {
       },
       platform: life,
       bootstrap: group ?? { servers: [] },
-      stopped: (exitCode) =>
-        assert.fail(`${this.name} stopped by itself with ${exitCode}: ${JSON.stringify(this.logs.at(-1))}`),
+      stopped: (exitCode) => {
+        assert.ok(this.mayStop, `${this.name} stopped by itself with ${exitCode}: ${JSON.stringify(this.logs.at(-1))}`);
+        this.stoppedWith = exitCode;
+        void this.crash();
+      },
     });
     this.running = running;
     life.wake = () => running.wake();
@@ -295,6 +312,12 @@ export class Node {
   wipe(): void {
     this.log = new MemoryLogStore();
     this.blobs = new MemoryBlobs();
+    this.raftFiles = new MemoryBlobs();
+  }
+
+  /** It gets another node id, as a server does whose data directory is new. */
+  renew(): void {
+    this.id = `${this.id.slice(0, 9)}${String(Number(this.id.slice(9, 13)) + 1).padStart(4, "0")}${this.id.slice(13)}`;
   }
 
   restart(): Promise<void> {
@@ -314,6 +337,7 @@ export class Node {
 class LifePlatform implements Platform {
   readonly log: MemoryLogStore;
   readonly blobs: MemoryBlobs;
+  readonly raftFiles: MemoryBlobs;
   readonly peers: Peers;
   wake: () => void = () => {};
   readonly #node: Node;
@@ -324,6 +348,7 @@ class LifePlatform implements Platform {
     this.#node = node;
     this.log = node.log;
     this.blobs = node.blobs;
+    this.raftFiles = node.raftFiles;
     this.#random = new Random((node.cluster.options.seed ?? 1) * 1000 + Number(node.name.slice(1)) * 31 + boot);
     this.peers = {
       call: (address, path, body, timeoutMs) => node.cluster.carry(node, address, path, body, timeoutMs),

@@ -3,6 +3,7 @@ import type { Command } from "../command.ts";
 import { CliError } from "../command.ts";
 import { errorText } from "../error-text.ts";
 import { columns } from "../table.ts";
+import { operatorRaftRecover } from "./operator-raft-recover.ts";
 
 const listPeers: Command = {
   name: "operator raft list-peers",
@@ -87,4 +88,4 @@ const transferLeader: Command = {
   },
 };
 
-export const operatorRaft: readonly Command[] = [listPeers, removePeer, transferLeader];
+export const operatorRaft: readonly Command[] = [listPeers, removePeer, transferLeader, operatorRaftRecover];
