@@ -48,8 +48,8 @@ export interface Authority {
   /** Resolves when who leads changes, or after `timeoutMs`. */
   untilChange(timeoutMs: number): Promise<void>;
   /**
-   * Answers from this server's store: as it is for `stale`, else as its leader.
-   * @throws OperationalError `not-leader` or `no-leader` when it does not lead.
+   * Answers from this server's store: as it is for `stale`, else once it is sure to hold all that was acknowledged before.
+   * @throws OperationalError `not-leader`, `no-leader` or what calls throw when it cannot be sure: it may be asked again.
    */
   query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>>;
   /** @throws OperationalError; `not-leader` when nothing was done, `outcome-unknown` when it may yet be applied. */

@@ -1,5 +1,5 @@
 // A query or a command on its way to the leader: the endpoint's name, its arguments and how to read, as encoded values
-// (codec/value.ts); and the answer on its way back. The leader answers by itself or refuses: it never sends a call on.
+// (codec/value.ts); and the answer on its way back. Who is called answers by itself or refuses: it never sends a call on.
 import { decode, encode } from "../codec/value.ts";
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
 import { endpoints, valueForm } from "../endpoint/registry.ts";
@@ -20,6 +20,8 @@ interface Call {
   args: unknown;
   /** Of a query. */
   options?: Pick<QueryOptions, "consistency" | "index" | "waitMs">;
+  /** Of a query: the caller's own store lags behind, so only the leader's will do. */
+  atLeader?: boolean;
 }
 
 interface Reply {
@@ -30,16 +32,20 @@ interface Reply {
   lastContactMs?: number;
 }
 
-/** Asks another server. @throws as `PeerClient.call`. */
+/**
+ * Asks another server.
+ * @param atLeader only a leader may answer. @throws as `PeerClient.call`.
+ */
 export async function callQuery<A, R>(
   client: PeerClient,
   peer: Peer,
   endpoint: QueryEndpoint<A, R>,
   args: A,
   options: QueryOptions,
+  atLeader = false,
 ): Promise<Answer<R>> {
   const { consistency, index, waitMs } = options;
-  const call: Call = { name: endpoint.name, args, options: { consistency, index, waitMs } };
+  const call: Call = { name: endpoint.name, args, options: { consistency, index, waitMs }, atLeader };
   const timeoutMs = PATIENCE_MS + (index === 0 ? 0 : waitMs * (1 + JITTER_SHARE));
   const reply = decode(await client.call(peer, CALL_PATH, encode(call), timeoutMs)) as Reply;
   const read = {
@@ -72,11 +78,12 @@ const COMMAND_TIMEOUT_MS = 15_000;
 
 /** Answers a call with what `authority` says. @throws OperationalError what went wrong, `not-leader` among it. */
 export async function answerCall(authority: Authority, bytes: Uint8Array): Promise<Uint8Array> {
-  const { name, args, options } = decode(bytes) as Call;
+  const { name, args, options, atLeader } = decode(bytes) as Call;
   const endpoint = endpoints.get(name);
   if (endpoint === undefined) throw new OperationalError("unsupported", `servers of this version know no ${name}`);
   const { pack } = valueForm(name);
   if (endpoint.kind === "command") return encode({ value: pack(await authority.command(endpoint, args as never)) });
+  if (atLeader === true && !authority.leading) throw new OperationalError("not-leader", "node is not the leader");
   if (options === undefined) throw new OperationalError("invalid-request", `${name} was called without options`);
   const { shared, index, knownLeader, lastContactMs } = await authority.query(endpoint, args as never, options);
   return encode({ value: pack(shared.read.value), index, knownLeader, lastContactMs });

@@ -1,12 +1,13 @@
 // The one door every request passes, whether it came by HTTP, by DNS or from the agent itself: it decides which
-// datacenter and which server answers. Stale reads are answered here; everything else by the leader, here or elsewhere.
+// datacenter and which server answers. Reads are answered by this server, which asks the leader how far its store must be
+// unless a stale answer will do; commands go to the leader.
 // Retries happen here and nowhere else, and only of what certainly was not done: while there is no leader, or the one
 // asked leads no more, a request is held and tried again as long as `rpc_hold_timeout` allows.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
 import type { Answer, Authority, QueryOptions, Topology } from "./authority.ts";
-import { callCommand, callQuery } from "./call.ts";
+import { callCommand } from "./call.ts";
 import type { Peer, PeerClient } from "./peer-door.ts";
 
 export interface RouteOptions {
@@ -25,8 +26,8 @@ export interface RouteOptions {
 const BACKOFF_MIN_MS = 10;
 const BACKOFF_MAX_MS = 250;
 /**
- * A blocking query waits this long at the leader, then is asked again: who went away is forgotten there, and a leader
- * that is lost without a word is found out.
+ * A blocking query waits this long at a server that does not lead, which then asks the leader again: one that the group
+ * has left behind, and that is told nothing any more, is found out.
  */
 const SLICE_MS = 30_000;
 /** How long the answer to a command is waited for when its leader leads no more. */
@@ -79,12 +80,8 @@ export class Route {
     )
       return authority.query(endpoint, args, options);
     if (options.index > 0) return this.#blocking(endpoint, args, options);
-    return this.#held(
-      UNANSWERED,
-      () => authority.query(endpoint, args, options),
-      (leader) =>
-        this.#whileLeading(leader, "not-leader", callQuery(this.#options.client, leader, endpoint, args, options)),
-    );
+    const ask = (): Answer<R> | Promise<Answer<R>> => authority.query(endpoint, args, options);
+    return this.#held(UNANSWERED, ask, ask);
   }
 
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string): R | Promise<R> {
@@ -108,7 +105,7 @@ export class Route {
   async #held<T>(
     retried: ReadonlySet<ErrorCode>,
     here: () => T | Promise<T>,
-    there: (leader: Peer) => Promise<T>,
+    there: (leader: Peer) => T | Promise<T>,
   ): Promise<T> {
     const { now, holdMs } = this.#options;
     const authority = this.#authority;
@@ -136,7 +133,7 @@ export class Route {
 
   /** A blocking query, a slice of its wait after the other, moved on when the leader changes. */
   async #blocking<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
-    const { now, client } = this.#options;
+    const { now } = this.#options;
     const authority = this.#authority;
     const until = now() + options.waitMs;
     let isGone = false;
@@ -149,12 +146,7 @@ export class Route {
         const answer = await this.#held(
           UNANSWERED,
           () => authority.query(endpoint, args, { ...options, waitMs: leftMs }),
-          (leader) =>
-            this.#whileLeading(
-              leader,
-              "not-leader",
-              callQuery(client, leader, endpoint, args, { ...options, waitMs: Math.min(leftMs, SLICE_MS) }),
-            ),
+          () => authority.query(endpoint, args, { ...options, waitMs: Math.min(leftMs, SLICE_MS) }),
         );
         // Nobody waits for the answer any more: whatever it is will do.
         if (isGone || answer.index > options.index || until - now() <= 0) return answer;
