@@ -1,12 +1,16 @@
-// Calls between agents as HTTP POST requests by `node:http`: the listener on the server port, and a client that keeps its
-// connections. Raft's messages have connections of their own, so that no number of forwarded requests holds them up.
+// Calls between agents: on streams where they are many (peer-sockets.ts), else as HTTP POST requests by `node:http`. The
+// listener on the server port takes both; the client keeps its connections. Raft's messages have connections of their own, so
+// that no number of forwarded requests holds them up.
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
+import { PEER_BODY_BYTES_MAX, type PeerHandle } from "../peer-handle.ts";
+import { StreamPeers } from "../peer-streams.ts";
 import { listenError } from "./http.ts";
+import { openPeerSocket, splitAddress, takeStreams } from "./peer-sockets.ts";
 
-/** Answers a call: `RunningAgent.peer`. `from` is the IP address that the connection comes from. */
-export type PeerHandle = (path: string, body: Uint8Array, from: string) => Promise<Uint8Array>;
+export type { PeerHandle } from "../peer-handle.ts";
 
 /** Where other agents reach this one. */
 export interface PeerListener {
@@ -14,9 +18,6 @@ export interface PeerListener {
   /** Stops listening and closes what is open. */
   close(): Promise<void>;
 }
-
-/** What a call may carry: a whole state to restore is the largest thing there is. */
-export const PEER_BODY_BYTES_MAX: number = 1100 * 1024 * 1024;
 
 const CONNECTIONS_MAX = 8192;
 /** The listener keeps an idle connection for longer than a client does: none is closed as it is used again. */
@@ -38,6 +39,12 @@ export async function listenPeers(
     { keepAliveTimeout: LISTENER_IDLE_MS, requestTimeout: BODY_MS, headersTimeout: HEADERS_MS, noDelay: true },
     (message, response) => void serve(handle, message, response),
   );
+  const streams = new Set<Socket>();
+  const requests = server.listeners("connection") as ((socket: Socket) => void)[];
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) =>
+    takeStreams(handle, socket, (other) => requests.forEach((take) => take.call(server, other)), streams),
+  );
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, address, port));
@@ -53,6 +60,7 @@ export async function listenPeers(
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of streams) socket.destroy();
       }),
   };
 }
@@ -139,11 +147,5 @@ class HttpPeers implements Peers {
   }
 }
 
-/** `host:port`, `[host]:port`. */
-function splitAddress(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(address.slice(colon + 1)) };
-}
-
 /** This runtime's way to other agents. */
-export const httpPeers = (): Peers => new HttpPeers();
+export const httpPeers = (): StreamPeers => new StreamPeers(new HttpPeers(), openPeerSocket);

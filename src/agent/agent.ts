@@ -47,6 +47,8 @@ export interface AgentOptions {
 
 /** How many heartbeats a leader sends within an election timeout. */
 const HEARTBEATS_PER_TIMEOUT = 10;
+/** A follower that nothing else is sent to hears of a commit after this long; one whose readers wait for it hears at once. */
+const COMMIT_NOTIFY_MS = 5;
 /** A lease must end well before anybody can have been elected: raft/DESIGN.md. */
 const LEASE_SHARE_MAX = 0.9;
 
@@ -63,7 +65,7 @@ function raftTimings({ electionTimeoutMs, leaderLeaseTimeoutMs }: RaftConfig): R
     electionTimeoutMs,
     heartbeatMs: electionTimeoutMs / HEARTBEATS_PER_TIMEOUT,
     leaseMs: Math.min(leaderLeaseTimeoutMs, electionTimeoutMs * LEASE_SHARE_MAX),
-    commitNotifyMs: 0,
+    commitNotifyMs: COMMIT_NOTIFY_MS,
   };
 }
 

@@ -133,6 +133,8 @@ export class Reads {
   #readIndex(consistent: boolean): number | Promise<number> {
     const { server, consensus } = this.#host;
     if (!server.leading) throw notLeader();
+    // The asker is about to wait until it has heard of this very commit.
+    consensus().notice();
     return !consistent && server.readable ? server.appliedIndex : consensus().readIndex();
   }
 

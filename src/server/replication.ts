@@ -46,7 +46,9 @@ export class Replication {
       unreachable: (id) => options.consensus()?.unreachable(id),
       received: (from, messages) => {
         // What came in a reply has no reply.
-        for (const message of this.#received(from, messages)) this.#sender.send(from, message);
+        void Promise.resolve(this.#received(from, messages)).then((answers) => {
+          for (const message of answers) this.#sender.send(from, message);
+        });
       },
       now: () => platform.now(),
       small: { timeoutMs: Math.max(SMALL_TIMEOUT_MIN_MS, electionTimeoutMs / 2), hangsMs: electionTimeoutMs / 8 },
@@ -75,7 +77,9 @@ export class Replication {
       const messages = decodeBatch(body);
       if (messages === null) throw new OperationalError("invalid-request", "a batch of Raft messages is malformed");
       this.#heard(from);
-      return encodeBatch(this.#received(from.id, messages).map(encodeMessage));
+      const answers = this.#received(from.id, messages);
+      if (!(answers instanceof Promise)) return encodeBatch(answers.map(encodeMessage));
+      return answers.then((late) => encodeBatch(late.map(encodeMessage)));
     });
     door.serve(SNAPSHOT_PATH, (from, body) => {
       this.#heard(from);
@@ -132,7 +136,7 @@ export class Replication {
     void this.#snapshotReceiver.stop();
   }
 
-  #received(from: string, messages: readonly Message[]): readonly Message[] {
+  #received(from: string, messages: readonly Message[]): readonly Message[] | Promise<readonly Message[]> {
     const consensus = this.#options.consensus();
     if (consensus === null) throw new OperationalError("unreachable", "this server has not started yet");
     return consensus.received(from, messages);
