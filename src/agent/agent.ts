@@ -28,7 +28,7 @@ import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
 import { Events, type UserEvent } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
-import { dnsConfig, dnsSource } from "./dns-source.ts";
+import { dnsConfig, dnsQueryOptions, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
 import { Servers } from "./servers.ts";
@@ -102,6 +102,8 @@ export class Agent implements Topology {
   readonly #servers: Servers;
   readonly #stopped: (exitCode: number) => void;
   readonly #dns: DnsService;
+  /** How DNS reads. */
+  #dnsQuery: QueryOptions;
   readonly #dnsTiming: DnsTiming;
   readonly #instruments: AgentInstruments;
   readonly #watches: Watches;
@@ -183,12 +185,13 @@ export class Agent implements Topology {
       holdMs: config.performance.rpcHoldTimeoutMs,
     });
     this.random = this.server.random;
+    this.#dnsQuery = dnsQueryOptions(config);
     this.#dns = new DnsService({
       config: dnsConfig(config),
       domain: config.domain,
       altDomain: config.altDomain,
       datacenter: config.datacenter,
-      source: dnsSource(this.route, platform, config.nodeName),
+      source: dnsSource(this.route, platform, config.nodeName, () => this.#dnsQuery),
       random: this.random,
       wall: () => platform.wall(),
     });
@@ -279,6 +282,7 @@ export class Agent implements Topology {
   reload(config: AgentConfig): void {
     this.local.reload(config);
     this.#dns.configure(dnsConfig(config));
+    this.#dnsQuery = dnsQueryOptions(config);
     this.metrics.reload(config.telemetry);
     this.#watches.set(config.watches);
   }

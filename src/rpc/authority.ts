@@ -13,6 +13,8 @@ export interface QueryOptions {
   readonly index: number;
   /** How long to hold the request when nothing changes, before jitter. */
   readonly waitMs: number;
+  /** Of a stale read: an answer whose server heard the leader longer ago than this is asked for anew, as a default read. */
+  readonly maxStaleMs?: number;
   /** Called with a function to call when the asker has gone: the wait ends and nothing is left behind. */
   readonly onGone?: (gone: () => void) => () => void;
 }
@@ -32,6 +34,8 @@ export interface Answer<R> {
   readonly index: number;
   readonly knownLeader: boolean;
   readonly lastContactMs: number;
+  /** How it was read, when that is not how it was asked for: a stale answer was too old. */
+  readonly consistency?: Consistency;
 }
 
 export interface Authority {

@@ -74,14 +74,30 @@ export class Route {
     this.#requireLocal(datacenter);
     const authority = this.#authority;
     // What is at hand is answered without a promise.
-    if (
-      options.consistency === "stale" ||
-      (authority.readable && (authority.alone || (options.index === 0 && options.consistency === "default")))
-    )
+    if (options.consistency === "stale") {
+      const answer = authority.query(endpoint, args, options);
+      return answer instanceof Promise
+        ? answer.then((late) => this.#bounded(late, endpoint, args, options))
+        : this.#bounded(answer, endpoint, args, options);
+    }
+    if (authority.readable && (authority.alone || (options.index === 0 && options.consistency === "default")))
       return authority.query(endpoint, args, options);
     if (options.index > 0) return this.#blocking(endpoint, args, options);
     const ask = (): Answer<R> | Promise<Answer<R>> => authority.query(endpoint, args, options);
     return this.#held(UNANSWERED, ask, ask);
+  }
+
+  /** A stale answer, unless it is too old: then one that is not stale. */
+  #bounded<A, R>(
+    answer: Answer<R>,
+    endpoint: QueryEndpoint<A, R>,
+    args: A,
+    options: QueryOptions,
+  ): Answer<R> | Promise<Answer<R>> {
+    if (answer.lastContactMs <= (options.maxStaleMs ?? Infinity)) return answer;
+    const anew = this.query(endpoint, args, { ...options, consistency: "default" }, "");
+    const marked = (fresh: Answer<R>): Answer<R> => ({ ...fresh, consistency: "default" });
+    return anew instanceof Promise ? anew.then(marked) : marked(anew);
   }
 
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string): R | Promise<R> {

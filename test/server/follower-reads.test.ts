@@ -14,6 +14,9 @@ import { Watches } from "../../src/state/watch.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { utf8 } from "../../src/util/bytes.ts";
 import { Random } from "../../src/util/random.ts";
+import { queryPacket } from "../dns/ask.ts";
+import { testConfig } from "../support/agent.ts";
+import type { RunningAgent } from "../../src/index.ts";
 import { VirtualClock } from "../host/virtual-clock.ts";
 import { Cluster, type Node } from "./cluster.ts";
 
@@ -179,6 +182,33 @@ test("follower reads: without a leader for long, who waits is sent back to the d
   await assert.rejects(read, { code: "not-leader" });
 });
 
+const dnsStatus = (answer: Uint8Array | null): number => ((answer as Uint8Array)[3] as number) & 0x0f;
+
+test("follower reads: discovery_max_stale and dns_config say how stale catalog, health and DNS may be", async () => {
+  const base = testConfig({ flags: ["-dev"] });
+  const cluster = await Cluster.start(3, {
+    seed: 22,
+    config: { discoveryMaxStaleMs: 10_000, dns: { ...base.dns, maxStaleMs: 1000 } },
+  });
+  try {
+    const leader = await cluster.untilLeader();
+    await cluster.untilEqual();
+    const follower = cluster.nodes.find((node) => node !== leader) as Node;
+    const health = await cluster.run(follower.fetch("GET", "/v1/health/service/consul"));
+    assert.equal(health.header("x-consul-effective-consistency"), "stale");
+    const asked = await cluster.run(follower.fetch("GET", "/v1/health/service/consul?consistent"));
+    assert.equal(asked.header("x-consul-effective-consistency"), "consistent");
+    const ask = async (): Promise<Uint8Array | null> =>
+      (follower.running as RunningAgent).dns(queryPacket("A", "consul.service.consul"), "udp", "127.0.0.1");
+    assert.equal(dnsStatus(await cluster.run(ask())), 0);
+    cluster.cut([follower]);
+    await cluster.advance(5000);
+    assert.equal(dnsStatus(await cluster.run(ask())), 2, "the server fails rather than say what is old");
+  } finally {
+    await cluster.stop();
+  }
+});
+
 /** A cluster of three with a key that all hold; gives a server that does not lead, and the one that does. */
 async function withFollower(body: (cluster: Cluster, follower: Node, leader: Node) => Promise<void>): Promise<void> {
   const cluster = await Cluster.start(3, { seed: 21 });
@@ -234,6 +264,40 @@ test("follower reads: who is cut off holds a read for a while and then refuses i
     }
     const ended = await cluster.run(waiting, 20_000);
     assert.deepEqual([ended.status, ended.text], [500, "No cluster leader"]);
+  });
+});
+
+test("follower reads: a stale answer says how stale it is, and is encoded once for many", async () => {
+  await withFollower(async (cluster, follower) => {
+    const contacts = new Set<string | null>();
+    for (let i = 0; i < 20; i += 1) {
+      await cluster.advance(7);
+      const stale = await cluster.run(follower.fetch("GET", "/v1/kv/a?stale"));
+      assert.equal(stale.header("x-consul-knownleader"), "true");
+      assert.equal(stale.json()[0].Value, btoa("1"));
+      assert.ok(Number(stale.header("x-consul-lastcontact")) < 200);
+      contacts.add(stale.header("x-consul-lastcontact"));
+    }
+    assert.ok(contacts.size > 3, [...contacts].join(" "));
+  });
+});
+
+test("follower reads: a stale answer older than max_stale is asked for anew, and says so", async () => {
+  await withFollower(async (cluster, follower) => {
+    const path = "/v1/catalog/nodes?max_stale=";
+    const within = await cluster.run(follower.fetch("GET", `${path}1h`));
+    assert.equal(within.header("x-consul-effective-consistency"), "stale");
+    await cluster.until(() => follower.server.raft.lastContact(cluster.nowMs) > 20, "a heartbeat is due");
+    const beyond = await cluster.run(follower.fetch("GET", `${path}10ms`));
+    assert.equal(beyond.header("x-consul-effective-consistency"), "leader");
+    assert.equal(beyond.header("x-consul-lastcontact"), "0");
+    const none = await cluster.run(follower.fetch("GET", `${path}0s`));
+    assert.equal(none.header("x-consul-effective-consistency"), "leader");
+    cluster.cut([follower]);
+    await cluster.advance(5000);
+    assert.equal((await cluster.run(follower.fetch("GET", "/v1/kv/a?raw&max_stale=1h"))).text, "1");
+    const refused = await cluster.run(follower.fetch("GET", "/v1/kv/a?raw&max_stale=1s"));
+    assert.deepEqual([refused.status, refused.text], [500, "No cluster leader"]);
   });
 });
 
