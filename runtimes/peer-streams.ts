@@ -26,6 +26,7 @@ export type OpenPeerStream = (address: string, events: StreamEvents) => Promise<
 
 const RAFT_PREFIX = "/raft/";
 const RPC_PREFIX = "/rpc/";
+const SNAPSHOT_SUFFIX = "/snapshot";
 const BEAT_MS = 1000;
 /** Nothing heard for this long, though beats were sent: the stream leads nowhere. */
 const SILENCE_MS = 10_000;
@@ -73,6 +74,8 @@ export class StreamPeers implements Peers {
 
   call(address: string, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const isRaft = path.startsWith(RAFT_PREFIX);
+    // Snapshots come in pieces that no heartbeat should wait for.
+    if (path.endsWith(SNAPSHOT_SUFFIX)) return this.#requests.call(address, path, body, timeoutMs);
     if (body.length > CALL_BYTES_MAX || (!isRaft && !path.startsWith(RPC_PREFIX)))
       return this.#requests.call(address, path, body, timeoutMs);
     const key = isRaft ? `${address} raft` : address;
