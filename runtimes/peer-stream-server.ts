@@ -1,5 +1,5 @@
 // The listener's end of a stream: each call is handed to the agent, and answered when the agent has answered, in any order.
-import type { PeerHandle } from "./peer-handle.ts";
+import { isPeerPath, type PeerHandle } from "./peer-handle.ts";
 import { BEAT, CALL, FAILED, type Frame } from "./peer-frames.ts";
 import { type LinkSink, PeerLink } from "./peer-link.ts";
 
@@ -26,8 +26,12 @@ export function serveStream(handle: PeerHandle, from: string, sink: LinkSink): P
     if (kind !== CALL || payload.length === 0) throw new Error(`a frame of kind ${kind}`);
     const pathEnd = 1 + (payload[0] as number);
     if (pathEnd > payload.length || underWay >= CALLS_MAX) throw new Error("a call that is none, or one too many");
-    underWay += 1;
     const path = decoder.decode(payload.subarray(1, pathEnd));
+    if (!isPeerPath(path)) {
+      link.say(FAILED, id);
+      return;
+    }
+    underWay += 1;
     handle(path, payload.subarray(pathEnd), from).then(
       (answer) => {
         underWay -= 1;

@@ -133,8 +133,8 @@ export class Group {
   }
 }
 
-/** Which of a server's ports `retry_join` names: its server port, as long as servers find each other there. */
-const JOIN = 2;
+/** Which of a server's ports `retry_join` names: that of the LAN pool. */
+const JOIN = 3;
 
 /** The leader that all name, once it takes writes. */
 async function settled(servers: readonly Member[]): Promise<Member> {

@@ -5,7 +5,7 @@ import { Agent, createServer, request, type IncomingMessage, type ServerResponse
 import type { Socket } from "node:net";
 import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
-import { PEER_BODY_BYTES_MAX, type PeerHandle } from "../peer-handle.ts";
+import { isPeerPath, PEER_BODY_BYTES_MAX, type PeerHandle } from "../peer-handle.ts";
 import { StreamPeers } from "../peer-streams.ts";
 import { listenError } from "./http.ts";
 import { openPeerSocket, splitAddress, takeStreams } from "./peer-sockets.ts";
@@ -67,6 +67,10 @@ export async function listenPeers(
 
 async function serve(handle: PeerHandle, message: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
+    if (!isPeerPath(message.url as string)) {
+      response.writeHead(404, { "Content-Length": 0, Connection: "close" }).end();
+      return;
+    }
     if (message.method !== "POST") {
       response.writeHead(405, { "Content-Length": 0, Connection: "close" }).end();
       return;

@@ -9,7 +9,7 @@ import { decode, encode } from "../codec/value.ts";
 import type { QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Answer, QueryOptions, SharedRead } from "../rpc/authority.ts";
-import { callQuery } from "../rpc/call.ts";
+import { CALL_PATH, callQuery } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Blocking } from "./blocking.ts";
@@ -132,7 +132,10 @@ export class FollowerReads {
       this.#forwarded.add(fail);
     });
     try {
-      return await Promise.race([callQuery(client, leaderPeer, endpoint, args, options, true), lost]);
+      return await Promise.race([
+        callQuery({ client, peer: leaderPeer, path: CALL_PATH, holdMs: 0 }, endpoint, args, options),
+        lost,
+      ]);
     } finally {
       this.#forwarded.delete(fail);
     }

@@ -33,7 +33,7 @@ test("peers: the listener says where a call comes from", async () => {
   await withListener(
     async (_path, _body, from) => new TextEncoder().encode(from),
     async (address) => {
-      const answer = await httpPeers().call(address, "/gossip/1/lan", new Uint8Array(1), TIMEOUT_MS);
+      const answer = await httpPeers().call(address, "/rpc/1/from", new Uint8Array(1), TIMEOUT_MS);
       assert.equal(new TextDecoder().decode(answer), "127.0.0.1");
     },
   );
@@ -68,7 +68,7 @@ test("peers: where nobody listens nothing arrived", async () => {
       taken = address;
     },
   );
-  await assert.rejects(httpPeers().call(taken, "/x", Uint8Array.of(1), TIMEOUT_MS), rejectsWith("unreachable"));
+  await assert.rejects(httpPeers().call(taken, "/rpc/1/x", Uint8Array.of(1), TIMEOUT_MS), rejectsWith("unreachable"));
 });
 
 test("peers: no answer in time is a timeout", async () => {
@@ -76,7 +76,7 @@ test("peers: no answer in time is a timeout", async () => {
   await withListener(
     () => new Promise((resolve) => answers.push(() => resolve(new Uint8Array(0)))),
     async (address) => {
-      await assert.rejects(httpPeers().call(address, "/x", Uint8Array.of(1), 100), rejectsWith("timeout"));
+      await assert.rejects(httpPeers().call(address, "/rpc/1/x", Uint8Array.of(1), 100), rejectsWith("timeout"));
       for (const answer of answers) answer();
     },
   );
@@ -90,10 +90,23 @@ test("peers: a connection that ends before the answer leaves the outcome unknown
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
   await assert.rejects(
-    httpPeers().call(`127.0.0.1:${port}`, "/x", Uint8Array.of(1), TIMEOUT_MS),
+    httpPeers().call(`127.0.0.1:${port}`, "/rpc/1/x", Uint8Array.of(1), TIMEOUT_MS),
     rejectsWith("outcome-unknown"),
   );
   await new Promise((resolve) => server.close(resolve));
+});
+
+test("peers: what is none of its paths is not found there", async () => {
+  await withListener(
+    async () => new Uint8Array(0),
+    async (address) => {
+      for (const path of ["/gossip/1/lan", "/v1/kv/a", "/"]) {
+        const answer = await fetch(`http://${address}${path}`, { method: "POST", body: "x" });
+        await answer.arrayBuffer();
+        assert.equal(answer.status, 404, path);
+      }
+    },
+  );
 });
 
 const nothing = new Uint8Array(0);
@@ -165,7 +178,7 @@ test("peers: what goes to many agents opens no stream", async () => {
     async () => nothing,
     async (address) => {
       const peers = httpPeers();
-      for (let i = 0; i < 20; i += 1) await peers.call(address, "/gossip/1/lan", nothing, TIMEOUT_MS);
+      for (let i = 0; i < 20; i += 1) await peers.call(address, "/gossip/1/lan", nothing, TIMEOUT_MS).catch(() => {});
       assert.equal(peers.open, 0);
     },
   );
@@ -271,7 +284,7 @@ for (const [what, bytes] of BROKEN) {
         socket.write(HEAD, "latin1");
         await ended;
         socket.destroy();
-        assert.equal((await httpPeers().call(address, "/x/1/call", nothing, TIMEOUT_MS)).length, 1);
+        assert.equal((await httpPeers().call(address, "/rpc/1/call", nothing, TIMEOUT_MS)).length, 1);
       },
     );
   });
@@ -286,10 +299,10 @@ test("peers: a stream is cut into frames and chunks anywhere", async () => {
       const answered = new Promise<void>((resolve) => {
         socket.on("data", (data: Uint8Array) => {
           came += new TextDecoder("latin1").decode(data);
-          if (came.includes("/abc")) resolve();
+          if (came.includes("/rpc/1/a")) resolve();
         });
       });
-      const call = `${HEAD}4\r\n\0\0\0\x0a\r\n3;x=y\r\n\x01\0\0\r\n7\r\n\0\x05\x04/abc\r\n`;
+      const call = `${HEAD}4\r\n\0\0\0\x0e\r\n3;x=y\r\n\x01\0\0\r\nb\r\n\0\x05\x08/rpc/1/a\r\n`;
       for (const byte of call) {
         socket.write(byte, "latin1");
         await new Promise((resolve) => setImmediate(resolve));
