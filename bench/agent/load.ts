@@ -10,9 +10,10 @@ const CONNECTIONS = 32;
 const LOAD_CORE = "1";
 
 /** Runs a load program to its end; gives what it printed. */
-function run(command: string, args: readonly string[]): Promise<string> {
+function run(command: string, args: readonly string[], core: string | null = LOAD_CORE): Promise<string> {
+  const [program, ...rest] = core === null ? [command, ...args] : ["taskset", "-c", core, command, ...args];
   return new Promise((resolve, reject) => {
-    const child = spawn("taskset", ["-c", LOAD_CORE, command, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(program as string, rest, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
     child.stdout.on("data", (chunk) => {
       output += String(chunk);
@@ -35,10 +36,15 @@ async function withFile<T>(content: string, use: (path: string) => Promise<T>): 
 
 const figure = (pattern: RegExp, output: string): number => Number(pattern.exec(output)?.[1] ?? Number.NaN);
 
-/** Requests a second. @throws Error when any was answered with an error: such a rate says nothing. */
-export function wrk(base: string, script: string, seconds: number): Promise<number> {
+/** Requests a second; on the load's core unless told another, or none. @throws Error when any was answered with an error: such a rate says nothing. */
+export function wrk(
+  base: string,
+  script: string,
+  seconds: number,
+  { connections = CONNECTIONS, core = LOAD_CORE }: { connections?: number; core?: string | null } = {},
+): Promise<number> {
   return withFile(script, async (path) => {
-    const output = await run("wrk", ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "-s", path, base]);
+    const output = await run("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", path, base], core);
     const bad = figure(/Non-2xx or 3xx responses: (\d+)/, output);
     if (bad > 0) throw new Error(`${bad} requests failed:\n${output}`);
     return figure(/Requests\/sec:\s+([\d.]+)/, output);

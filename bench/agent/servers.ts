@@ -19,18 +19,20 @@ export interface AgentUnderTest extends ServerUnderTest {
 }
 
 const SERVER_CORE = "0";
-const root = fileURLToPath(new URL("../..", import.meta.url));
+/** Where the repository is. */
+export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 const START_MS_MAX = 30_000;
 
 /** The command that runs a TypeScript file on a runtime. */
-const RUN: Readonly<Record<string, string[]>> = {
+export const RUN: Readonly<Record<string, string[]>> = {
   node: [bin("node")],
   bun: [bin("bun")],
   deno: [bin("deno"), "run", "-A", "--unstable-net"],
 };
 
-function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
     server.listen(0, "127.0.0.1", () => {

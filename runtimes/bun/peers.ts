@@ -1,9 +1,12 @@
-// Calls between agents as HTTP POST requests: the listener by `Bun.serve`, the client by Bun's own `fetch`, which keeps its
+// Calls between agents: streams, and HTTP POST requests beside them. The listener is `Bun.serve` for both; the client is a
+// socket for a stream, which costs less than half of a request, and for a request Bun's own `fetch`, which keeps its
 // connections and costs less than `node:http` does there.
-import type { Peers } from "../../src/platform.ts";
 import { listenError } from "../node/http.ts";
-import { PEER_BODY_BYTES_MAX, type PeerHandle, type PeerListener } from "../node/peers.ts";
+import type { PeerListener } from "../node/peers.ts";
+import { PEER_BODY_BYTES_MAX, type PeerHandle } from "../peer-handle.ts";
 import { fetchPeers, servePeer } from "../node/peers-fetch.ts";
+import { openPeerSocket } from "../node/peer-sockets.ts";
+import { StreamPeers } from "../peer-streams.ts";
 
 interface BunServer {
   readonly port: number;
@@ -42,4 +45,4 @@ export function listenPeers(
 }
 
 /** This runtime's way to other agents. */
-export const httpPeers = (): Peers => fetchPeers;
+export const httpPeers = (): StreamPeers => new StreamPeers(fetchPeers, openPeerSocket);

@@ -1,9 +1,11 @@
-// Calls between agents as HTTP POST requests: the listener by `Deno.serve`, the client by Deno's own `fetch`, which keeps
-// its connections.
-import type { Peers } from "../../src/platform.ts";
+// Calls between agents: streams, and HTTP POST requests beside them. The listener is `Deno.serve` for both; the client is a
+// socket for a stream, which costs a fifth of a request, and for a request Deno's own `fetch`, which keeps its connections.
 import { listenError } from "../node/http.ts";
-import type { PeerHandle, PeerListener } from "../node/peers.ts";
+import type { PeerListener } from "../node/peers.ts";
+import type { PeerHandle } from "../peer-handle.ts";
 import { fetchPeers, servePeer } from "../node/peers-fetch.ts";
+import { openPeerSocket } from "../node/peer-sockets.ts";
+import { StreamPeers } from "../peer-streams.ts";
 
 interface DenoServer {
   readonly addr: { port: number };
@@ -44,4 +46,4 @@ export async function listenPeers(
 }
 
 /** This runtime's way to other agents. */
-export const httpPeers = (): Peers => fetchPeers;
+export const httpPeers = (): StreamPeers => new StreamPeers(fetchPeers, openPeerSocket);

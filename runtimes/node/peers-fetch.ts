@@ -1,7 +1,9 @@
 // Calls between agents by web requests, for runtimes whose `fetch` and server are good at them (Bun, Deno; not Node).
 import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
-import { isPeerPath, PEER_BODY_BYTES_MAX, type PeerHandle } from "./peers.ts";
+import { isPeerPath, PEER_BODY_BYTES_MAX, type PeerHandle } from "../peer-handle.ts";
+import { type LinkSink, PeerLink } from "../peer-link.ts";
+import { serveStream, STREAM_PATH, STREAM_TYPE } from "../peer-stream-server.ts";
 
 /** Answers one request of another agent; `from` is the IP address that it comes from. */
 export async function servePeer(handle: PeerHandle, request: Request, from: string): Promise<Response> {
@@ -9,9 +11,68 @@ export async function servePeer(handle: PeerHandle, request: Request, from: stri
   if (request.method !== "POST") return new Response(null, { status: 405 });
   if (Number(request.headers.get("content-length") ?? 0) > PEER_BODY_BYTES_MAX)
     return new Response(null, { status: 413 });
+  const path = new URL(request.url).pathname;
+  if (path === STREAM_PATH && request.body !== null) return streamed(handle, request.body, from);
   const body = new Uint8Array(await request.arrayBuffer());
-  const answer = await handle(new URL(request.url).pathname, body, from);
+  const answer = await handle(path, body, from);
   return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { "Content-Type": "application/octet-stream" } });
+}
+
+/** What the listener holds of a stream that its client does not take yet. */
+const STREAM_BUFFER_BYTES = 64 * 1024;
+
+/** A stream of calls: the request's body is what comes, the answer's what goes. */
+function streamed(handle: PeerHandle, incoming: ReadableStream<Uint8Array>, from: string): Response {
+  const reader = incoming.getReader();
+  let outgoing: ReadableStreamDefaultController<Uint8Array> | null = null;
+  const sink: LinkSink = {
+    write(parts, bytes) {
+      const chunk = new Uint8Array(bytes);
+      let at = 0;
+      for (const part of parts) {
+        chunk.set(part, at);
+        at += part.length;
+      }
+      outgoing?.enqueue(chunk);
+      return (outgoing?.desiredSize ?? 0) > 0;
+    },
+    close() {
+      void reader.cancel().catch(() => {});
+      try {
+        outgoing?.close();
+      } catch {
+        // Its reader has gone already.
+      }
+    },
+  };
+  const link: PeerLink = serveStream(handle, from, sink);
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        outgoing = controller;
+      },
+      pull: () => link.drained(),
+      cancel: () => link.close("the client has gone"),
+    },
+    { highWaterMark: STREAM_BUFFER_BYTES, size: (chunk) => chunk.length },
+  );
+  void (async () => {
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        link.chunk(value);
+      }
+      link.close("the client has ended it");
+    } catch (error) {
+      link.close((error as Error).message);
+    }
+  })();
+  // The head goes out with the first bytes, and the client waits for it.
+  link.beat();
+  return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>, {
+    headers: { "Content-Type": STREAM_TYPE, "Cache-Control": "no-store, no-transform" },
+  });
 }
 
 /** Said by the runtimes of a connection that never was: nothing can have arrived. */

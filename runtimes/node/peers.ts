@@ -1,12 +1,16 @@
-// Calls between agents as HTTP POST requests by `node:http`: the listener on the server port, and a client that keeps its
-// connections. Raft's messages have connections of their own, so that no number of forwarded requests holds them up.
+// Calls between agents: on streams where they are many (peer-sockets.ts), else as HTTP POST requests by `node:http`. The
+// listener on the server port takes both; the client keeps its connections. Raft's messages have connections of their own, so
+// that no number of forwarded requests holds them up.
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
+import { isPeerPath, PEER_BODY_BYTES_MAX, type PeerHandle } from "../peer-handle.ts";
+import { StreamPeers } from "../peer-streams.ts";
 import { listenError } from "./http.ts";
+import { openPeerSocket, splitAddress, takeStreams } from "./peer-sockets.ts";
 
-/** Answers a call: `RunningAgent.peer`. `from` is the IP address that the connection comes from. */
-export type PeerHandle = (path: string, body: Uint8Array, from: string) => Promise<Uint8Array>;
+export type { PeerHandle } from "../peer-handle.ts";
 
 /** Where other agents reach this one. */
 export interface PeerListener {
@@ -15,9 +19,6 @@ export interface PeerListener {
   close(): Promise<void>;
 }
 
-/** What a call may carry: a whole state to restore is the largest thing there is. */
-export const PEER_BODY_BYTES_MAX: number = 1100 * 1024 * 1024;
-
 const CONNECTIONS_MAX = 8192;
 /** The listener keeps an idle connection for longer than a client does: none is closed as it is used again. */
 const LISTENER_IDLE_MS = 120_000;
@@ -25,7 +26,6 @@ const CLIENT_IDLE_MS = 30_000;
 const BODY_MS = 15 * 60_000;
 const HEADERS_MS = 10_000;
 const RAFT_PREFIX = "/raft/";
-const RPC_PREFIX = "/rpc/";
 const RAFT_SOCKETS_MAX = 16;
 const FREE_SOCKETS_MAX = 64;
 const NOTHING = new Uint8Array(0);
@@ -38,6 +38,12 @@ export async function listenPeers(
   const server = createServer(
     { keepAliveTimeout: LISTENER_IDLE_MS, requestTimeout: BODY_MS, headersTimeout: HEADERS_MS, noDelay: true },
     (message, response) => void serve(handle, message, response),
+  );
+  const streams = new Set<Socket>();
+  const requests = server.listeners("connection") as ((socket: Socket) => void)[];
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) =>
+    takeStreams(handle, socket, (other) => requests.forEach((take) => take.call(server, other)), streams),
   );
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
@@ -54,13 +60,9 @@ export async function listenPeers(
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of streams) socket.destroy();
       }),
   };
-}
-
-/** What the server port answers; gossip has ports of its own. */
-export function isPeerPath(path: string): boolean {
-  return path.startsWith(RAFT_PREFIX) || path.startsWith(RPC_PREFIX);
 }
 
 async function serve(handle: PeerHandle, message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -149,11 +151,5 @@ class HttpPeers implements Peers {
   }
 }
 
-/** `host:port`, `[host]:port`. */
-function splitAddress(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(address.slice(colon + 1)) };
-}
-
 /** This runtime's way to other agents. */
-export const httpPeers = (): Peers => new HttpPeers();
+export const httpPeers = (): StreamPeers => new StreamPeers(new HttpPeers(), openPeerSocket);

@@ -29,7 +29,7 @@ import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
 import { decodeEvent, encodeEvent, Events, isEventFor, type UserEvent } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
-import { dnsConfig, dnsSource } from "./dns-source.ts";
+import { dnsConfig, dnsQueryOptions, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
 import { catalogMember, serverTags, type ShownMember, shownMember } from "./member-tags.ts";
@@ -90,6 +90,8 @@ export class Agent implements Topology {
   readonly #door: PeerDoor;
   readonly #stopped: (exitCode: number) => void;
   readonly #dns: DnsService;
+  /** How DNS reads. */
+  #dnsQuery: QueryOptions;
   readonly #dnsTiming: DnsTiming;
   readonly #instruments: AgentInstruments;
   readonly #watches: Watches;
@@ -136,6 +138,7 @@ export class Agent implements Topology {
       now: () => platform.now(),
       holdMs: config.performance.rpcHoldTimeoutMs,
     });
+    this.#dnsQuery = dnsQueryOptions(config);
     this.backups = this.#makeBackups(client, upstream);
     if (config.server) {
       this.#door.serve(FORWARD_PATH, (_from, body) => this.route.answerForwarded(outcomes, body));
@@ -146,7 +149,7 @@ export class Agent implements Topology {
       domain: config.domain,
       altDomain: config.altDomain,
       datacenter: config.datacenter,
-      source: dnsSource(this.route, platform, config.nodeName),
+      source: dnsSource(this.route, platform, config.nodeName, () => this.#dnsQuery),
       random: this.random,
       wall: () => platform.wall(),
     });
@@ -304,6 +307,7 @@ export class Agent implements Topology {
   reload(config: AgentConfig): void {
     this.local.reload(config);
     this.#dns.configure(dnsConfig(config));
+    this.#dnsQuery = dnsQueryOptions(config);
     this.metrics.reload(config.telemetry);
     this.#watches.set(config.watches);
   }

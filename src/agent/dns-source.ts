@@ -42,10 +42,21 @@ export function dnsConfig({ dns, recursors, translateWanAddrs }: AgentConfig): D
 }
 
 /** DNS reads are stale reads where the operator allows them, which is the default (Consul: dns_config.allow_stale). */
-const OPTIONS: QueryOptions = { consistency: "stale", index: 0, waitMs: 0 };
+export function dnsQueryOptions({ dns: { allowStale, maxStaleMs } }: AgentConfig): QueryOptions {
+  const now = { index: 0, waitMs: 0 };
+  return allowStale ? { consistency: "stale", maxStaleMs, ...now } : { consistency: "default", ...now };
+}
 
-/** @param nodeName the node that asks, for prepared queries that sort by distance from it. */
-export function dnsSource(route: Route, platform: Pick<Platform, "dns">, nodeName: string): DnsSource {
+/**
+ * @param nodeName the node that asks, for prepared queries that sort by distance from it.
+ * @param options how to read, as it is configured now.
+ */
+export function dnsSource(
+  route: Route,
+  platform: Pick<Platform, "dns">,
+  nodeName: string,
+  options: () => QueryOptions,
+): DnsSource {
   /** What a query gives, and whether it still would. */
   const ask = <A, R, T>(
     endpoint: QueryEndpoint<A, R>,
@@ -54,7 +65,7 @@ export function dnsSource(route: Route, platform: Pick<Platform, "dns">, nodeNam
     make: (value: R, isFresh: () => boolean) => T,
   ): T | Promise<T> => {
     const made = ({ shared }: Answer<R>): T => make(shared.read.value, () => shared.fresh && route.readable);
-    const answer = route.query(endpoint, args, OPTIONS, datacenter);
+    const answer = route.query(endpoint, args, options(), datacenter);
     return answer instanceof Promise ? answer.then(made) : made(answer);
   };
   const { dns } = platform;

@@ -64,6 +64,9 @@ const RECONCILE_MS = 60_000;
 export const RESTORE_PATH = "/rpc/1/restore";
 const NO_META: UserMap = Object.freeze(userMap<string>()) as UserMap;
 
+/** A follower that nothing else is sent to hears of a commit after this long; one whose readers wait for it hears at once. */
+const COMMIT_NOTIFY_MS = 5;
+
 function raftTimings({ multiplier }: RaftConfig): RaftTimings {
   const electionTimeoutMs = Math.max(MULTIPLIER_MIN, multiplier) * ELECTION_TIMEOUT_MS;
   return {
@@ -71,7 +74,7 @@ function raftTimings({ multiplier }: RaftConfig): RaftTimings {
     heartbeatMs: electionTimeoutMs / HEARTBEATS_PER_TIMEOUT,
     // As long as the margin for clocks allows: raft/DESIGN.md.
     leaseMs: electionTimeoutMs * LEASE_SHARE,
-    commitNotifyMs: 0,
+    commitNotifyMs: COMMIT_NOTIFY_MS,
   };
 }
 
@@ -146,7 +149,11 @@ export class ServerPart {
     });
     this.#servers.serve(door);
     door.serve(PING_PATH, () => new Uint8Array(0));
-    door.serve(CALL_PATH, (_from, body) => answerCall(this.server, outcomes, body));
+    door.serve(CALL_PATH, (_from, body) => {
+      // Who asks a server by this path wants the leader's own answer.
+      if (!this.server.leading) throw new OperationalError("not-leader", "node is not the leader");
+      return answerCall(this.server, outcomes, body);
+    });
     door.serve(RESTORE_PATH, (_from, body) => {
       if (!this.server.leading) throw new OperationalError("not-leader", "node is not the leader");
       return this.restoreHere(body.slice());

@@ -15,6 +15,7 @@ import { jsonReply, type Reply } from "./reply.ts";
 import type { HttpRequest } from "./request.ts";
 
 const NANOSECONDS_PER_MS = 1e6;
+const LAST_CONTACT = "X-Consul-Lastcontact";
 /** What a JSON body may have at most, where a route sets no limit of its own. */
 const BODY_BYTES_MAX = 512 * 1024;
 
@@ -132,13 +133,13 @@ export class Context {
   /** `index`, `wait` and the consistency mode. @throws OperationalError with Consul's texts. */
   queryOptions(): QueryOptions {
     const { query } = this;
-    if (query.text === "") return this.agent.defaultQuery;
-    const consistency = this.#consistency();
+    if (query.text === "" && this.#discoveryMaxStaleMs === 0) return this.agent.defaultQuery;
+    const { consistency, ...bound } = this.#consistency();
     const index = parseIndex(query.get("index"));
     const waitMs = this.#waitMs(query.get("wait"));
     return index === 0
-      ? { consistency, index, waitMs }
-      : { consistency, index, waitMs, onGone: (gone) => this.request.onGone(gone) };
+      ? { consistency, index, waitMs, ...bound }
+      : { consistency, index, waitMs, ...bound, onGone: (gone) => this.request.onGone(gone) };
   }
 
   /** `wait` of a list whose index is any 64-bit number. @throws OperationalError with Consul's texts. */
@@ -147,7 +148,15 @@ export class Context {
     return { waitMs: this.#waitMs(this.query.get("wait")) };
   }
 
-  #consistency(): Consistency {
+  /** `discovery_max_stale`, where it counts; 0 elsewhere. */
+  get #discoveryMaxStaleMs(): number {
+    const { discoveryMaxStaleMs } = this.agent.config;
+    if (discoveryMaxStaleMs <= 0) return 0;
+    const { target } = this.request;
+    return target.startsWith("/v1/catalog") || target.startsWith("/v1/health") ? discoveryMaxStaleMs : 0;
+  }
+
+  #consistency(): Pick<QueryOptions, "consistency" | "maxStaleMs"> {
     const { query } = this;
     const stale = query.has("stale");
     const consistent = query.has("consistent");
@@ -155,16 +164,12 @@ export class Context {
       throw new OperationalError("invalid-request", "Cannot specify ?stale with ?consistent, conflicting semantics.");
     if (consistent && query.has("cached"))
       throw new OperationalError("invalid-request", "Cannot specify ?cached with ?consistent, conflicting semantics.");
-    const maxStale = query.get("max_stale");
-    if (maxStale !== null) {
-      try {
-        parseDuration(maxStale);
-      } catch {
-        throw new OperationalError("invalid-request", `Invalid max_stale value ${JSON.stringify(maxStale)}`);
-      }
-    }
-    if (consistent) return "consistent";
-    return stale || maxStale !== null ? "stale" : "default";
+    const maxStaleMs = maxStale(query.get("max_stale"));
+    if (consistent) return { consistency: "consistent" };
+    if (maxStaleMs > 0) return { consistency: "stale", maxStaleMs };
+    if (stale) return { consistency: "stale" };
+    const discovery = this.#discoveryMaxStaleMs;
+    return discovery > 0 ? { consistency: "stale", maxStaleMs: discovery } : { consistency: "default" };
   }
 
   #waitMs(wait: string | null): number {
@@ -180,13 +185,24 @@ export class Context {
     return Math.min(ms, maxWaitMs);
   }
 
-  #encoded<R>(answer: Answer<R>, encoding: Encoding<R>, consistency: Consistency, options: ReadOptions): Reply {
+  #encoded<R>(answer: Answer<R>, encoding: Encoding<R>, asked: Consistency, options: ReadOptions): Reply {
+    const consistency = answer.consistency ?? asked;
     const effective = options.effectiveConsistency ?? false;
-    // An answer from the leader itself has a last contact of 0, always: only then can whole replies be shared.
-    if (answer.lastContactMs !== 0 || !answer.knownLeader || options.shared === false)
+    if (!answer.knownLeader || options.shared === false)
       return encoding.encode(answer.shared.read.value, answerHeaders(answer, consistency, effective));
     const form = `${encoding.form}:${consistency === "default" ? "" : consistency}:${effective ? "e" : ""}`;
     const { encodings } = answer.shared;
+    // What the leader itself would say has a last contact of 0, always: only then can whole replies be shared.
+    if (answer.lastContactMs !== 0) {
+      const aged = `${form}:aged`;
+      const before = encodings.get(aged) as Reply | undefined;
+      const now =
+        before === undefined
+          ? encoding.encode(answer.shared.read.value, answerHeaders(answer, consistency, effective))
+          : agedReply(before, String(Math.round(answer.lastContactMs)));
+      if (now !== before) encodings.set(aged, now);
+      return now;
+    }
     let reply = encodings.get(form) as Reply | undefined;
     const isHit = reply !== undefined;
     if (reply === undefined) {
@@ -207,6 +223,15 @@ export class Context {
 function cachedReply(reply: Reply, isHit: boolean): Reply {
   const headers = isHit ? ["X-Cache", "HIT", "Age", "0"] : ["X-Cache", "MISS"];
   return { ...reply, headers: [...reply.headers, ...headers] };
+}
+
+/** The same reply with another last contact; the very same within a millisecond. */
+function agedReply(reply: Reply, lastContact: string): Reply {
+  const at = reply.headers.indexOf(LAST_CONTACT) + 1;
+  if (reply.headers[at] === lastContact) return reply;
+  const headers = reply.headers.slice();
+  headers[at] = lastContact;
+  return { ...reply, headers };
 }
 
 /** A read that its endpoint refuses (a bad filter, an unknown query) still has the headers of a read, all of them zero. */
@@ -230,13 +255,23 @@ function answerHeaders(answer: Answer<unknown>, consistency: Consistency, effect
     String(answer.index),
     "X-Consul-Knownleader",
     answer.knownLeader ? "true" : "false",
-    "X-Consul-Lastcontact",
+    LAST_CONTACT,
     String(Math.round(answer.lastContactMs)),
     "X-Consul-Query-Backend",
     "blocking-query",
   ];
   if (effective) headers.push("X-Consul-Effective-Consistency", consistency === "default" ? "leader" : consistency);
   return headers;
+}
+
+/** Milliseconds; 0 when absent. @throws OperationalError with Consul's text. */
+function maxStale(value: string | null): number {
+  if (value === null || value === "") return 0;
+  try {
+    return parseDuration(value) / NANOSECONDS_PER_MS;
+  } catch {
+    throw new OperationalError("invalid-request", `Invalid max_stale value ${JSON.stringify(value)}`);
+  }
 }
 
 /** An index as clients send it; beyond 2^53 it is larger than any index there will be. */

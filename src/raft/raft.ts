@@ -101,6 +101,9 @@ export class Raft {
         return onTransfer(core, input.ref, input.to);
       case "read-index":
         return onRead(core, input.ref);
+      case "notice":
+        if (core.leadership !== null && core.leadership.notifyDeadlineMs < Infinity) sendNotices(core, core.leadership);
+        return;
       case "unreachable":
         return onUnreachable(core, input.peer);
       default:

@@ -233,6 +233,8 @@ export type RaftInput =
   | { type: "transfer"; ref: number; to: string | null }
   /** Ask for an index that makes a read linearizable without trusting clocks (§6.4), on any server. */
   | { type: "read-index"; ref: number }
+  /** Tell followers of the commit index now, if that is still to be done: somebody waits for it there. */
+  | { type: "notice" }
   /** A message to this peer certainly or probably got lost. */
   | { type: "unreachable"; peer: string };
 

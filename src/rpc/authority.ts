@@ -13,6 +13,8 @@ export interface QueryOptions {
   readonly index: number;
   /** How long to hold the request when nothing changes, before jitter. */
   readonly waitMs: number;
+  /** Of a stale read: an answer whose server heard the leader longer ago than this is asked for anew, as a default read. */
+  readonly maxStaleMs?: number;
   /** Called with a function to call when the asker has gone: the wait ends and nothing is left behind. */
   readonly onGone?: (gone: () => void) => () => void;
 }
@@ -32,6 +34,8 @@ export interface Answer<R> {
   readonly index: number;
   readonly knownLeader: boolean;
   readonly lastContactMs: number;
+  /** How it was read, when that is not how it was asked for: a stale answer was too old. */
+  readonly consistency?: Consistency;
 }
 
 /** Where an agent sends what it cannot answer itself: a server to its leader, a client to the server that it uses. */
@@ -59,8 +63,8 @@ export interface Authority {
   /** This server is its whole group. */
   readonly alone: boolean;
   /**
-   * Answers from this server's store: as it is for `stale`, else as its leader.
-   * @throws OperationalError `not-leader` or `no-leader` when it does not lead.
+   * Answers from this server's store: as it is for `stale`, else once it is sure to hold all that was acknowledged before.
+   * @throws OperationalError `not-leader`, `no-leader` or what calls throw when it cannot be sure: it may be asked again.
    */
   query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>>;
   /** What a command that only asks says here, whoever leads. */

@@ -69,12 +69,16 @@ export class PeerDoor {
   }
 }
 
+/** Agents and paths whose heads are remembered. */
+const HEADS_MAX = 1024;
+
 /** The way out. */
 export class PeerClient {
   readonly #identity: PeerIdentity;
   readonly #peers: Peers;
   /** Numbers the commands that are sent on. */
   readonly requestIds: RequestIds;
+  readonly #heads = new Map<string, Uint8Array>();
 
   constructor(identity: PeerIdentity, peers: Peers, requestIds: RequestIds) {
     this.#identity = identity;
@@ -88,8 +92,21 @@ export class PeerClient {
    * `outcome-unknown` when it may have.
    */
   async call(peer: Peer, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    const { id, datacenter, address } = this.#identity;
-    const head = encodeRequestHead({ datacenter, from: id, address, to: peer.id, path });
-    return decodeReply(await this.#peers.call(peer.address, path, concat([head, body]), timeoutMs));
+    return decodeReply(
+      await this.#peers.call(peer.address, path, concat([this.#head(peer.id, path), body]), timeoutMs),
+    );
+  }
+
+  /** The same bytes before every call to one agent and path. */
+  #head(to: string, path: string): Uint8Array {
+    const key = `${to} ${path}`;
+    let head = this.#heads.get(key);
+    if (head === undefined) {
+      const { id, datacenter, address } = this.#identity;
+      head = encodeRequestHead({ datacenter, from: id, address, to, path });
+      if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
+      this.#heads.set(key, head);
+    }
+    return head;
   }
 }

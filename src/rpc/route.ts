@@ -1,8 +1,8 @@
 // The one door every request passes, whether it came by HTTP, by DNS or from the agent itself: it decides which
-// datacenter and which server answers. A server answers stale reads here and everything else as its leader, or sends it
-// there; a client sends everything to the server that it uses. Retries happen here and nowhere else, and only of what
-// certainly was not done: while there is no leader, or the one asked leads no more, a request is held and tried again as
-// long as `rpc_hold_timeout` allows.
+// datacenter and which server answers. A server answers reads here, and asks the leader how far its store must be unless a
+// stale answer will do; commands it does as the leader, or sends them there; a client sends everything to the server that it
+// uses. Retries happen here and nowhere else, and only of what certainly was not done: while there is no leader, or the one
+// asked leads no more, a request is held and tried again as long as `rpc_hold_timeout` allows.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
@@ -29,8 +29,8 @@ export interface RouteOptions {
 const BACKOFF_MIN_MS = 10;
 const BACKOFF_MAX_MS = 250;
 /**
- * A blocking query waits this long at the leader, then is asked again: who went away is forgotten there, and a leader
- * that is lost without a word is found out.
+ * A blocking query waits this long at a server that does not lead, which then asks the leader again: one that the group
+ * has left behind, and that is told nothing any more, is found out.
  */
 const SLICE_MS = 30_000;
 /** How long the answer to a command is waited for when its leader leads no more: one that handed over has said it by then. */
@@ -59,14 +59,11 @@ export class Route {
   readonly #server: Authority | null;
   readonly #undone: ReadonlySet<ErrorCode>;
   readonly #unanswered: ReadonlySet<ErrorCode>;
-  /** What a read is told when the server that was asked is lost: it is asked again. */
-  readonly #lost: ErrorCode;
 
   constructor(options: RouteOptions) {
     this.#options = options;
     this.#server = options.server;
     this.#undone = options.server === null ? UNDONE_BY_SERVER : UNDONE_BY_LEADER;
-    this.#lost = options.server === null ? "unreachable" : "not-leader";
     this.#unanswered = new Set([...this.#undone, ...SILENT]);
   }
 
@@ -92,6 +89,14 @@ export class Route {
     datacenter: string,
   ): Answer<R> | Promise<Answer<R>> {
     this.#requireLocal(datacenter);
+    const answer = this.#ask(endpoint, args, options);
+    if (options.maxStaleMs === undefined) return answer;
+    return answer instanceof Promise
+      ? answer.then((late) => this.#bounded(late, endpoint, args, options))
+      : this.#bounded(answer, endpoint, args, options);
+  }
+
+  #ask<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>> {
     const server = this.#server;
     // What is at hand is answered without a promise.
     if (
@@ -101,6 +106,19 @@ export class Route {
     )
       return server.query(endpoint, args, options);
     return options.index > 0 ? this.#blocking(endpoint, args, options) : this.#read(endpoint, args, options);
+  }
+
+  /** A stale answer, unless it is too old: then one that is not stale. */
+  #bounded<A, R>(
+    answer: Answer<R>,
+    endpoint: QueryEndpoint<A, R>,
+    args: A,
+    { maxStaleMs = Infinity, ...options }: QueryOptions,
+  ): Answer<R> | Promise<Answer<R>> {
+    if (answer.lastContactMs <= maxStaleMs) return answer;
+    const anew = this.#ask(endpoint, args, { ...options, consistency: "default" });
+    const marked = (fresh: Answer<R>): Answer<R> => ({ ...fresh, consistency: "default" });
+    return anew instanceof Promise ? anew.then(marked) : marked(anew);
   }
 
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string): R | Promise<R> {
@@ -153,12 +171,16 @@ export class Route {
       : { client, peer, path: CALL_PATH, holdMs: 0 };
   }
 
-  /** What the leader answers, here or elsewhere. */
+  /** What this server answers, leader or not, or a client's server. */
   #read<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
+    const server = this.#server;
     return this.#held(
       this.#unanswered,
       (leader) => leader.query(endpoint, args, options),
-      (peer) => this.#unlessLost(peer, this.#lost, callQuery(this.#target(peer), endpoint, args, options)),
+      (peer) =>
+        server === null
+          ? this.#unlessLost(peer, "unreachable", callQuery(this.#target(peer), endpoint, args, options))
+          : server.query(endpoint, args, options),
     );
   }
 
@@ -166,7 +188,7 @@ export class Route {
   async #held<T>(
     retried: ReadonlySet<ErrorCode>,
     here: (leader: Authority) => T | Promise<T>,
-    there: (peer: Peer) => Promise<T>,
+    there: (peer: Peer) => T | Promise<T>,
   ): Promise<T> {
     const { now, holdMs, upstream } = this.#options;
     const server = this.#server;

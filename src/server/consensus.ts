@@ -22,6 +22,8 @@ import type {
 import { type ErrorCode, OperationalError } from "../types/error.ts";
 import { assert, unreachable } from "../util/assert.ts";
 import type { Sample } from "../util/instrument.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { MessageReply } from "./message-reply.ts";
 
 /** A proposal on its way: handed to `apply` with its entry, or failed. */
 export interface Proposal {
@@ -63,7 +65,6 @@ export interface ConsensusOptions {
 
 /** How long after the loss of leadership a proposal may wait for the log to tell its fate. */
 const FATE_MS = 2000;
-
 /** One server's part in the group. */
 export class Consensus {
   readonly #host: ConsensusHost;
@@ -74,8 +75,11 @@ export class Consensus {
   readonly #accepted = new Map<number, { proposal: Proposal; term: number }>();
   readonly #reads = new Map<number, { ready(index: number): void; failed(error: OperationalError): void }>();
   readonly #transfers = new Map<number, { done(): void; failed(error: OperationalError): void }>();
-  /** What is said to the server whose messages are being handled: it goes back with the reply to them. */
-  #answers: { to: string; messages: Message[] } | null = null;
+  /** The reply to the messages that are being handled. */
+  #answers: MessageReply | null = null;
+  /** The reply to entries that are being written. */
+  #heldReply: MessageReply | null = null;
+  readonly #commits = new GroupCommit((entries) => this.#driver.dispatch({ type: "propose", entries }));
   #fateTimer: Timer | null = null;
   #ref = 0;
 
@@ -138,16 +142,22 @@ export class Consensus {
     this.#driver.dispatch({ type: "recover", configuration, term });
   }
 
-  /** Takes messages of another server; gives back what is to be said to it at once. */
-  received(from: string, messages: readonly Message[]): readonly Message[] {
-    const answers = { to: from, messages: [] };
-    this.#answers = answers;
+  /**
+   * Takes messages of another server; gives back what is to be said to it, at once or, so that the answer to entries needs
+   * no call of its own, when they are durable.
+   */
+  received(from: string, messages: readonly Message[]): readonly Message[] | Promise<readonly Message[]> {
+    const reply = new MessageReply(from, this.#host.timers);
+    this.#answers = reply;
     try {
       for (const message of messages) this.#driver.dispatch({ type: "message", from, message });
     } finally {
       this.#answers = null;
     }
-    return answers.messages;
+    if (reply.messages.length > 0 || !messages.some(hasEntries) || this.#driver.stopped) return reply.messages;
+    this.#heldReply?.end();
+    this.#heldReply = reply;
+    return reply.hold();
   }
 
   /** Messages to this server got lost. */
@@ -174,22 +184,29 @@ export class Consensus {
 
   /** May settle the proposal before it returns, when the log is in memory and this is the only voter. */
   propose(proposal: Proposal): void {
-    this.#enter(proposal, (ref) => ({ type: "propose", entries: [{ ref, data: proposal.data }] }));
+    const ref = this.#await(proposal);
+    if (ref !== 0) this.#commits.add(ref, proposal.data);
+  }
+
+  /** Followers are told of the commit index now: a reader waits for it. */
+  notice(): void {
+    this.#driver.dispatch({ type: "notice" });
   }
 
   /** Proposes a change of membership: its entry is handed to `apply` with the proposal, whose `data` counts for nothing. */
   change(change: ConfigurationChange, proposal: Proposal): void {
-    this.#enter(proposal, (ref) => ({ type: "change", ref, change }));
+    const ref = this.#await(proposal);
+    if (ref !== 0) this.#driver.dispatch({ type: "change", ref, change });
   }
 
-  #enter(proposal: Proposal, input: (ref: number) => RaftInput): void {
+  /** The number by which the machine will name it; 0 when there is no machine any more, and it has failed. */
+  #await(proposal: Proposal): number {
     if (this.#driver.stopped) {
       proposal.failed(shuttingDown());
-      return;
+      return 0;
     }
-    const ref = ++this.#ref;
-    this.#waiting.set(ref, proposal);
-    this.#driver.dispatch(input(ref));
+    this.#waiting.set(++this.#ref, proposal);
+    return this.#ref;
   }
 
   /** Hands leadership to a voter, or to the best one. @throws OperationalError when it is refused or does not succeed. */
@@ -240,6 +257,7 @@ export class Consensus {
         return;
       case "commit":
         for (const entry of effect.entries) this.#commit(entry);
+        this.#commits.release();
         return;
       case "rejected":
         for (const ref of effect.refs) {
@@ -274,6 +292,7 @@ export class Consensus {
         return;
       case "role":
         this.#awaitFate(effect.role);
+        this.#commits.release();
         this.#host.roleChanged(effect.role, effect.term, effect.leader);
         return;
       case "configuration":
@@ -306,7 +325,9 @@ export class Consensus {
   }
 
   #send(to: string, message: Message): void {
-    if (this.#answers?.to === to) this.#answers.messages.push(message);
+    const held = this.#heldReply;
+    if (this.#answers?.to === to) this.#answers.say(message);
+    else if (held?.to === to && held.isHeld) held.say(message);
     else this.#host.send(to, message);
   }
 
@@ -375,14 +396,20 @@ export class Consensus {
     const { token } = effect;
     const { platform, dispatchLog } = this.#host;
     const startedMs = platform.now();
+    const isLeader = this.#machine.role === "leader";
+    if (isLeader && effect.entries.length > 0) this.#commits.writing(token);
     this.#write(
       () => this.#log.append(effect),
       () => {
-        if (this.#machine.role === "leader") dispatchLog.add(platform.now() - startedMs);
+        if (isLeader) dispatchLog.add(platform.now() - startedMs);
         this.#driver.dispatch({ type: "persisted", token });
         if (effect.then.length > 0) this.#sendAll(effect.then);
+        this.#commits.written(token);
       },
-      () => this.#driver.dispatch({ type: "persist-refused", token }),
+      () => {
+        this.#driver.dispatch({ type: "persist-refused", token });
+        this.#commits.release();
+      },
     );
   }
 
@@ -416,6 +443,7 @@ export class Consensus {
     const proposals = [...this.#waiting.values(), ...[...this.#accepted.values()].map(({ proposal }) => proposal)];
     this.#waiting.clear();
     this.#accepted.clear();
+    this.#heldReply?.end();
     for (const proposal of proposals) proposal.failed(error);
     const others = [...this.#reads.values(), ...this.#transfers.values()];
     this.#reads.clear();
@@ -423,6 +451,8 @@ export class Consensus {
     for (const other of others) other.failed(error);
   }
 }
+
+const hasEntries = (message: Message): boolean => message.type === "append-entries" && message.entries.length > 0;
 
 const shuttingDown = (): OperationalError => new OperationalError("shutting-down", "The agent is shutting down");
 

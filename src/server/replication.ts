@@ -48,7 +48,9 @@ export class Replication {
       unreachable: (id) => options.consensus()?.unreachable(id),
       received: (from, messages) => {
         // What came in a reply has no reply.
-        for (const message of this.#received(from, messages)) this.#sender.send(from, message);
+        void Promise.resolve(this.#received(from, messages)).then((answers) => {
+          for (const message of answers) this.#sender.send(from, message);
+        });
       },
       now: () => platform.now(),
       small: { timeoutMs: Math.max(SMALL_TIMEOUT_MIN_MS, electionTimeoutMs / 2), hangsMs: electionTimeoutMs / 8 },
@@ -78,7 +80,9 @@ export class Replication {
       if (messages === null) throw new OperationalError("invalid-request", "a batch of Raft messages is malformed");
       this.#options.guard(from);
       this.#heard(from);
-      return encodeBatch(this.#received(from.id, messages).map(encodeMessage));
+      const answers = this.#received(from.id, messages);
+      if (!(answers instanceof Promise)) return encodeBatch(answers.map(encodeMessage));
+      return answers.then((late) => encodeBatch(late.map(encodeMessage)));
     });
     door.serve(SNAPSHOT_PATH, (from, body) => {
       this.#options.guard(from);
@@ -136,7 +140,7 @@ export class Replication {
     void this.#snapshotReceiver.stop();
   }
 
-  #received(from: string, messages: readonly Message[]): readonly Message[] {
+  #received(from: string, messages: readonly Message[]): readonly Message[] | Promise<readonly Message[]> {
     const consensus = this.#options.consensus();
     if (consensus === null) throw new OperationalError("unreachable", "this server has not started yet");
     return consensus.received(from, messages);

@@ -9,7 +9,7 @@ import { reconcileLog } from "../raft/options.ts";
 import { findServer } from "../raft/configuration.ts";
 import type { Raft } from "../raft/raft.ts";
 import type { Configuration, ConfigurationChange, Entry, Role, SnapshotPoint } from "../raft/types.ts";
-import type { Answer, Authority, QueryOptions, SharedRead } from "../rpc/authority.ts";
+import type { Answer, Authority, QueryOptions } from "../rpc/authority.ts";
 import type { Peer, PeerDoor } from "../rpc/peer-door.ts";
 import type { Change } from "../state/change.ts";
 import type { Command, CommandResult } from "../state/command.ts";
@@ -30,6 +30,7 @@ import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
 import { Pending } from "./pending.ts";
 import { ReadCache } from "./read-cache.ts";
+import { Reads } from "./reads.ts";
 import { Replication } from "./replication.ts";
 import { type LoggedCommand, type Restore, Restores } from "./restores.ts";
 import type { ServerOptions } from "./server-options.ts";
@@ -37,10 +38,6 @@ import { SnapshotTaker } from "./snapshot-taker.ts";
 import { encodeSnapshot, loadSnapshot } from "./snapshots.ts";
 
 const SHARED_ANSWERS_MAX = 16_384;
-/** What Consul says of a leader that was never heard: the longest time that Go knows. */
-const NEVER_MS = 9_223_372_036_854;
-/** How often it is looked whether what was confirmed is applied. */
-const CURRENT_POLL_MS = 10;
 const NOTHING = new Uint8Array(0);
 
 export class Server implements Authority, BlockingHost, PrepareContext {
@@ -59,6 +56,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   /** Tells when who leads may have changed. */
   readonly #leadership: ChangeSignal;
   readonly #replication: Replication;
+  readonly #reads: Reads;
   readonly #snapshots: SnapshotTaker;
   readonly #restores = new Restores();
   #consensus: Consensus | null = null;
@@ -103,6 +101,15 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       address: (id) => this.#addressOf(id),
       guard: (from) => this.group.recovery.guard(from),
       log: options.log,
+    });
+    this.#reads = new Reads({
+      server: this,
+      timers: options.timers,
+      client: options.client,
+      blocking: this.#blocking,
+      electionTimeoutMs: options.timings.electionTimeoutMs,
+      now: () => this.#platform.now(),
+      consensus: () => this.#running,
     });
     this.#snapshots = new SnapshotTaker({
       platform: options.platform,
@@ -214,6 +221,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #end(): void {
     this.#snapshots.stop();
     this.group.stop();
+    this.#reads.stop();
     this.#blocking.release();
     this.#lead(false);
     this.#replication.stop();
@@ -225,6 +233,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#replication.serve(door);
     this.group.recovery.serve(door);
     this.group.stateCheck.serve(door);
+    this.#reads.serve(door);
   }
 
   /** Nothing is stored here and no group has called. */
@@ -271,7 +280,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   /** What is done here now is linearizable. */
-  get #sure(): boolean {
+  get sure(): boolean {
     return this.#established && (this.alone || this.readable);
   }
 
@@ -290,36 +299,19 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     return this.#leadership.untilChange(timeoutMs);
   }
 
-  /** True once the store here holds all that was acknowledged before the call; false when that is not known in time. */
-  async untilCurrent(timeoutMs: number): Promise<boolean> {
-    const until = this.#platform.now() + timeoutMs;
-    let wanted: number | null = null;
-    while (!this.readable && (wanted === null || this.#applied < wanted)) {
-      const leftMs = until - this.#platform.now();
-      if (leftMs <= 0) return false;
-      if (wanted === null && this.#leader !== null) wanted = await this.#running.readIndex().catch(() => null);
-      if (wanted === null || this.#applied < wanted) await this.untilChange(Math.min(leftMs, CURRENT_POLL_MS));
-    }
-    return true;
+  untilCurrent(timeoutMs: number): Promise<boolean> {
+    return this.#reads.untilCurrent(timeoutMs);
   }
 
   query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>> {
     this.#instruments.requests.add(1);
     this.#instruments.queries.add(1);
-    const isStale = options.consistency === "stale";
-    if (!isStale && (options.consistency === "consistent" || !this.#sure))
-      return this.#consistent(endpoint, args, options);
-    const shared = this.#blocking.query(endpoint, args, options);
-    if (!(shared instanceof Promise)) return this.#answer(shared);
-    // Time has passed: another server may lead by now.
-    return shared.then((late) =>
-      isStale || this.#stopping || this.readable ? this.#answer(late) : this.#again(endpoint, args),
-    );
+    return this.#reads.query(endpoint, args, options);
   }
 
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
     this.#instruments.requests.add(1);
-    return this.#sure ? this.#command(endpoint, args) : this.#confirmed(() => this.#command(endpoint, args));
+    return this.sure ? this.#command(endpoint, args) : this.#reads.confirmed(() => this.#command(endpoint, args));
   }
 
   local<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
@@ -344,37 +336,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   async write(command: Command): Promise<void> {
     const result = await this.#propose(command);
     if (!result.ok) throw new OperationalError(result.error.code, result.error.message);
-  }
-
-  async #consistent<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
-    const shared = await this.#confirmed(() => this.#blocking.query(endpoint, args, options));
-    if (options.index === 0 || this.#stopping || this.readable) return this.#answer(shared);
-    return this.#again(endpoint, args);
-  }
-
-  /** The answer as of now, after a wait. */
-  #again<A, R>(endpoint: QueryEndpoint<A, R>, args: A): Promise<Answer<R>> {
-    return this.#consistent(endpoint, args, { consistency: "consistent", index: 0, waitMs: 0 });
-  }
-
-  /**
-   * Does something once a quorum has said that this server leads still.
-   * @throws OperationalError `not-leader` or `no-leader` when it does not; nothing has been done then.
-   */
-  async #confirmed<T>(request: () => T | Promise<T>): Promise<T> {
-    if (!this.#established) throw new OperationalError("not-leader", "node is not the leader");
-    // On a leader everything committed is applied in the same turn, so the confirmed index is always there already.
-    await this.#running.readIndex();
-    return request();
-  }
-
-  #answer<R>(shared: SharedRead<R>): Answer<R> {
-    return {
-      shared,
-      index: Math.max(1, shared.read.index),
-      knownLeader: this.#leader !== null,
-      lastContactMs: this.#established ? 0 : Math.min(NEVER_MS, this.#running.raft.lastContact(this.#platform.now())),
-    };
   }
 
   // ------------------------------------------------------------------------------------------- what prepare is lent
@@ -425,6 +386,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     if (entry.kind !== "command") {
       this.#state.skip(entry.index + this.#indexOffset);
       this.group.stateCheck.note(entry.index, this.#state.hash());
+      this.#reads.applied(entry.index);
       pending?.settle({ ok: true, value: true });
       this.#establish();
       return;
@@ -445,6 +407,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     }
     this.group.stateCheck.note(entry.index, this.#state.hash());
     if (topics.length > 0) this.#tell(changes, topics, index);
+    this.#reads.applied(entry.index);
     pending?.settle(result);
     this.#snapshots.applied();
   }
@@ -465,6 +428,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     if (role !== "leader") this.#lead(false);
     else this.#establish();
     if (!changed) return;
+    this.#reads.leaderChanged(leader !== null);
     this.#options.leadership({ leading: this.#established, leader });
     this.#leadership.tell();
   }
@@ -528,5 +492,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     // What somebody waits for may be older in the new state than what he has seen: he is told all the same.
     this.#blocking.release();
     this.watches.notifyAll();
+    this.#reads.applied(logIndex);
   }
 }
