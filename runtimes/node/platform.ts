@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { arch, cpus, freemem, hostname, loadavg, platform as osPlatform, release, totalmem, uptime } from "node:os";
 import type {
   Blobs,
+  Cipher,
   DnsClient,
   Exec,
   HostFacts,
@@ -13,6 +14,7 @@ import type {
   ReportEvent,
   TcpProbe,
 } from "../../src/platform.ts";
+import { cipher } from "./cipher.ts";
 import { httpProbe } from "./http-probe.ts";
 import { recurse } from "./dns.ts";
 import { runProgram } from "./run-program.ts";
@@ -45,6 +47,7 @@ export class NodePlatform implements Platform {
   readonly dns: DnsClient = { recurse };
   readonly exec: Exec = { run: runProgram };
   readonly host: HostFacts = { hostname: hostname(), facts: hostFacts, memory: () => process.memoryUsage() };
+  readonly cipher: Cipher = cipher;
   readonly #wake: () => void;
   #timer: NodeJS.Timeout | undefined;
 

@@ -1,4 +1,5 @@
 // User events (https://developer.hashicorp.com/consul/api-docs/event): what this agent has seen of them, the newest 256.
+import { decode, encode } from "../codec/value.ts";
 
 /** An event as it goes around; filters are regular expressions that each receiver tests itself. */
 export interface UserEvent {
@@ -52,4 +53,26 @@ export class Events {
 function idIndex(id: string): string {
   const hex = id.replaceAll("-", "");
   return String(BigInt(`0x${hex.slice(0, 16)}`) ^ BigInt(`0x${hex.slice(16)}`));
+}
+
+/** An event as the pool carries it, without the time, which is the pool's. */
+export function encodeEvent({
+  ID,
+  Payload,
+  NodeFilter,
+  ServiceFilter,
+  TagFilter,
+  Version,
+  Name,
+}: Omit<UserEvent, "LTime">): Uint8Array {
+  return encode({ ID, Name, Payload, NodeFilter, ServiceFilter, TagFilter, Version });
+}
+
+/** Null for what is none. */
+export function decodeEvent(bytes: Uint8Array, LTime: number): UserEvent | null {
+  try {
+    return { ...(decode(bytes) as Omit<UserEvent, "LTime">), LTime };
+  } catch {
+    return null;
+  }
 }

@@ -1,5 +1,5 @@
-// The servers of the datacenter that this server knows, learned by asking the addresses of `retry_join` who is there.
-// From them a new group makes its first configuration (`bootstrap_expect`), and a leader takes up servers that come later.
+// The other servers of the datacenter, as each says of itself when it is asked; who they are comes from the LAN pool. From
+// them a new group makes its first configuration (`bootstrap_expect`), and a leader takes up servers that come later.
 //
 // A group begins when exactly as many empty servers as expected know each other, each all of them. The first that sees so
 // begins it; the others take over its configuration, as long as nobody has been elected in it. An empty server that a
@@ -8,7 +8,7 @@ import { decode, encode } from "../codec/value.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import { makeConfiguration } from "../raft/configuration.ts";
 import type { Configuration } from "../raft/types.ts";
-import type { PeerClient, PeerDoor } from "../rpc/peer-door.ts";
+import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { Member } from "../server/reconcile.ts";
 import type { Server } from "../server/server.ts";
 import { OperationalError } from "../types/error.ts";
@@ -17,7 +17,7 @@ import { OperationalError } from "../types/error.ts";
 const HELLO_PATH = "/rpc/1/hello";
 
 const TIMEOUT_MS = 2000;
-/** How often addresses are asked, before there is a group and after. */
+/** How often servers are asked, before there is a group and after. */
 const FORMING_MS = 250;
 const FORMED_MS = 5000;
 
@@ -45,12 +45,10 @@ export interface ServersOptions {
   readonly address: string;
   /** How many servers the first configuration is to have; 0 or 1: not made here. */
   readonly expect: number;
-  /** `host:port` of servers to ask. */
-  readonly addresses: readonly string[];
+  /** The other servers of the pool. */
+  peers(): readonly Peer[];
   /** How long a new server must be there before it gets a vote. */
   readonly stabilizationMs: number;
-  /** A server has said who it is. */
-  noted(member: Member): void;
   log(level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
 }
 
@@ -58,8 +56,11 @@ export interface ServersOptions {
 export class Servers {
   readonly #options: ServersOptions;
   readonly #known = new Map<string, { hello: Hello; sinceMs: number }>();
+  /** Ids of servers that refuse, as the log has it. */
+  readonly #refusals = new Set<string>();
   #timer: Timer | null = null;
-  #stopped = false;
+  #stopped = true;
+  #isAsking = false;
   #changing = false;
   #warned = false;
 
@@ -75,7 +76,8 @@ export class Servers {
   }
 
   start(): void {
-    if (this.#options.addresses.length > 0) void this.#round();
+    this.#stopped = false;
+    if (this.#options.peers().length > 0) void this.#round();
   }
 
   stop(): void {
@@ -83,28 +85,33 @@ export class Servers {
     this.#options.timers.cancel(this.#timer);
   }
 
-  /** The members that are servers, this one not among them. */
-  get members(): Member[] {
-    return [...this.#known.values()].map(({ hello }) => hello.member);
-  }
-
-  member(id: string): Member | null {
-    return this.#known.get(id)?.hello.member ?? null;
+  /** The pool says something new of a server: it is asked soon. */
+  memberChanged(): void {
+    if (this.#stopped || this.#isAsking) return;
+    const { timers } = this.#options;
+    timers.cancel(this.#timer);
+    this.#timer = timers.after(0, () => void this.#round());
   }
 
   async #round(): Promise<void> {
-    const { addresses, address, client, timers, server } = this.#options;
+    const { peers, client, timers, server } = this.#options;
     const hello = encode(this.#hello());
-    const ask = async (at: string): Promise<void> => {
-      if (at === address) return;
+    const asked = peers();
+    const ids = new Set(asked.map(({ id }) => id));
+    for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
+    const ask = async (peer: Peer): Promise<void> => {
       try {
-        this.#note(decode(await client.call({ id: "", address: at }, HELLO_PATH, hello, TIMEOUT_MS)) as Hello);
-      } catch {
+        this.#note(decode(await client.call(peer, HELLO_PATH, hello, TIMEOUT_MS)) as Hello);
+      } catch (error) {
         // Nobody there yet: it is asked again.
+        this.#unanswered(peer, error);
       }
     };
-    await Promise.all(addresses.map(ask));
-    if (this.#stopped) return;
+    this.#isAsking = true;
+    await Promise.all(asked.map(ask));
+    this.#isAsking = false;
+    // Alone it need not wake for this: the pool will tell.
+    if (this.#stopped || asked.length === 0) return;
     this.#bootstrap();
     void this.#admit();
     this.#timer = timers.after(server.isVirgin ? FORMING_MS : FORMED_MS, () => void this.#round());
@@ -133,6 +140,13 @@ export class Servers {
     return [...own, ...others.map(({ hello }) => hello.member.id)].sort();
   }
 
+  /** Who refuses will go on refusing until somebody does something: that is said once. */
+  #unanswered({ id, address }: Peer, error: unknown): void {
+    if (!(error instanceof OperationalError) || error.code !== "refused" || this.#refusals.has(id)) return;
+    this.#refusals.add(id);
+    this.#options.log("warn", "a server refuses this one", { address, error });
+  }
+
   #note(hello: Hello): void {
     const { member, state, knows } = hello;
     if (
@@ -145,7 +159,6 @@ export class Servers {
     if (member.id === this.#options.self().id) return;
     const sinceMs = this.#known.get(member.id)?.sinceMs ?? this.#options.now();
     this.#known.set(member.id, { hello, sinceMs });
-    this.#options.noted(member);
   }
 
   #bootstrap(): void {
