@@ -20,13 +20,16 @@ test("a rolling restart under load fails no request at the servers that stay", {
       const writers = group.servers
         .filter((other) => other !== server)
         .map((other) => new SteadyWriter(other.name, other).start());
-      await sleep(300);
-      await server.signal("SIGTERM");
-      server.start();
-      await group.settled();
-      await sleep(300);
+      try {
+        await sleep(300);
+        await server.signal("SIGTERM");
+        server.start();
+        await group.settled();
+        await sleep(300);
+      } finally {
+        await Promise.all(writers.map((writer) => writer.stop()));
+      }
       for (const writer of writers) {
-        await writer.stop();
         assert.equal(writer.errors, 0, `requests at ${writer.server.name} while ${server.name} was restarted`);
         assert.ok(writer.acknowledgedMs.length > 5);
         assert.ok(lengthOf(longestGap([writer], fromMs)) < HOLD_MS);
