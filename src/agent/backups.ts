@@ -43,6 +43,7 @@ interface Opened {
   lastContactMs: number;
 }
 
+/** What a server makes backups with. */
 export interface ServerBackupsOptions {
   readonly server: Server;
   readonly platform: Platform;

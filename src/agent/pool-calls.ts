@@ -5,6 +5,7 @@ import type { FailureReason, GossipEffect, GossipInput, JoinFailure, PoolState }
 import type { Peers, Platform } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
 import { concat } from "../util/bytes.ts";
+import { decodeReply } from "../rpc/envelope.ts";
 import type { Logger } from "./logs.ts";
 import { openAnswer, type PoolScope, requestHead } from "./pool-envelope.ts";
 
@@ -53,7 +54,8 @@ export class PoolCalls {
     const rttMs = platform.now() - sentMs;
     const opened = openAnswer(bytes);
     const answer = opened === null ? null : decodeAnswer(opened);
-    if (answer === null) return failed("unreachable", "its answer cannot be read: is it an agent of another version?");
+    if (answer === null)
+      return failed("unreachable", refusalIn(bytes) ?? "its answer cannot be read: is it an agent of another version?");
     if (isJoin && answer.type === "push-pull-answer" && this.#isOwn(answer.state))
       return failed("unreachable", "this is the agent itself");
     return { type: "reply", id, message: answer, rttMs };
@@ -79,4 +81,14 @@ function failureOf(error: unknown): FailureReason {
   if (!(error instanceof OperationalError)) return "unreachable";
   if (error.code === "timeout") return "timeout";
   return error.isRefused ? "refused" : "unreachable";
+}
+
+/** The words of an agent that refuses all calls, such as one that takes encrypted ones only. */
+function refusalIn(bytes: Uint8Array): string | null {
+  try {
+    decodeReply(bytes);
+    return null;
+  } catch (error) {
+    return error instanceof OperationalError && error.code === "refused" ? error.message : null;
+  }
 }

@@ -6,12 +6,13 @@
 // group in work names among its own has lost its disk: it gets nothing from here, and waits for an operator.
 import { decode, encode } from "../codec/value.ts";
 import type { Timer, Timers } from "../host/timers.ts";
-import { makeConfiguration } from "../raft/configuration.ts";
+import { isConfiguration, makeConfiguration } from "../raft/configuration.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { Member } from "../server/reconcile.ts";
 import type { Server } from "../server/server.ts";
 import { OperationalError } from "../types/error.ts";
+import { isUuid } from "../util/bytes.ts";
 
 /** The path by which servers introduce themselves. */
 const HELLO_PATH = "/rpc/1/hello";
@@ -50,6 +51,40 @@ export interface ServersOptions {
   /** How long a new server must be there before it gets a vote. */
   readonly stabilizationMs: number;
   log(level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
+}
+
+/** No group has so many. */
+const KNOWN_MAX = 256;
+
+/** True for what a server says of itself. */
+function isHello(hello: unknown): hello is Hello {
+  if (typeof hello !== "object" || hello === null) return false;
+  const { member, address, state, configuration, knows } = hello as Record<string, unknown>;
+  const isKnown = state === "empty" || state === "begun" || state === "working";
+  // Who is empty has no configuration yet, and an empty one is none.
+  const { servers } = (configuration ?? {}) as { servers?: unknown };
+  const isEmpty = Array.isArray(servers) && servers.length === 0;
+  return (
+    isKnown &&
+    isMember(member) &&
+    typeof address === "string" &&
+    (isEmpty || isConfiguration(configuration)) &&
+    Array.isArray(knows) &&
+    knows.every((id) => typeof id === "string")
+  );
+}
+
+function isMember(member: unknown): member is Member {
+  if (typeof member !== "object" || member === null) return false;
+  const { name, id, address, datacenter, status, server } = member as Record<string, unknown>;
+  if (![name, id, address, datacenter].every((text) => typeof text === "string" && text !== "")) return false;
+  // Of itself a server says nothing else.
+  if (status !== "alive" || !isUuid(id as string)) return false;
+  if (server === null) return true;
+  if (typeof server !== "object") return false;
+  const { port, meta } = server as Record<string, unknown>;
+  if (!Number.isInteger(port) || typeof meta !== "object" || meta === null || Array.isArray(meta)) return false;
+  return Object.values(meta).every((text) => typeof text === "string");
 }
 
 /** The directory, and the work of filling it. */
@@ -148,15 +183,11 @@ export class Servers {
   }
 
   #note(hello: Hello): void {
-    const { member, state, knows } = hello;
-    if (
-      typeof member?.id !== "string" ||
-      typeof hello.address !== "string" ||
-      typeof state !== "string" ||
-      !Array.isArray(knows)
-    )
-      throw new OperationalError("invalid-request", "a server's introduction is malformed");
+    if (!isHello(hello)) throw new OperationalError("invalid-request", "a server's introduction is malformed");
+    const { member } = hello;
     if (member.id === this.#options.self().id) return;
+    if (!this.#known.has(member.id) && this.#known.size >= KNOWN_MAX)
+      throw new OperationalError("refused", `there are ${KNOWN_MAX} servers already`);
     const sinceMs = this.#known.get(member.id)?.sinceMs ?? this.#options.now();
     this.#known.set(member.id, { hello, sinceMs });
   }

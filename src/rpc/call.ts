@@ -95,7 +95,7 @@ export interface Answerer {
 
 /** Answers a call with what `authority` says. @throws OperationalError what went wrong, `not-leader` among it. */
 export async function answerCall(authority: Answerer, bytes: Uint8Array): Promise<Uint8Array> {
-  const { name, args, options, local } = decode(bytes) as Call;
+  const { name, args, options, local } = readCall(decode(bytes));
   const endpoint = endpoints.get(name);
   if (endpoint === undefined) throw new OperationalError("unsupported", `servers of this version know no ${name}`);
   const { pack } = valueForm(name);
@@ -106,4 +106,19 @@ export async function answerCall(authority: Answerer, bytes: Uint8Array): Promis
   if (options === undefined) throw new OperationalError("invalid-request", `${name} was called without options`);
   const { shared, index, knownLeader, lastContactMs } = await authority.query(endpoint, args as never, options);
   return encode({ value: pack(shared.read.value), index, knownLeader, lastContactMs });
+}
+
+/** @throws OperationalError `invalid-request` for what no agent sends. Arguments are the endpoint's business. */
+function readCall(value: unknown): Call {
+  const call = (typeof value === "object" && value !== null ? value : {}) as Partial<Call>;
+  const { name, options } = call;
+  if (typeof name === "string" && (options === undefined || isOptions(options))) return call as Call;
+  throw new OperationalError("invalid-request", "a call between agents is malformed");
+}
+
+function isOptions(options: unknown): boolean {
+  if (typeof options !== "object" || options === null) return false;
+  const { consistency, index, waitMs } = options as Record<string, unknown>;
+  if (consistency !== "default" && consistency !== "stale" && consistency !== "consistent") return false;
+  return Number.isSafeInteger(index) && (index as number) >= 0 && Number.isFinite(waitMs) && (waitMs as number) >= 0;
 }
