@@ -31,6 +31,8 @@ export interface RunningAgent {
   peer(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array>;
   /** The platform's timer has gone off. */
   wake(): void;
+  /** Has another server lead, if this one does: for one that ends without leaving; `stop` comes after. */
+  handOver(): Promise<void>;
   /** Leaves the datacenter gracefully; `stop` comes after. */
   leave(): Promise<void>;
   /** Ends everything at once; what was acknowledged is durable. */
@@ -49,6 +51,7 @@ export async function createAgent(options: AgentOptions): Promise<RunningAgent> 
     dns: (packet, transport, from) => agent.dns(packet, transport, from),
     peer: (path, bytes, from) => agent.peer(path, bytes, from),
     wake: () => agent.wake(),
+    handOver: () => agent.handOver(),
     leave: () => agent.leave(),
     stop: () => agent.stop(),
   };

@@ -79,6 +79,16 @@ function streamed(handle: PeerHandle, incoming: ReadableStream<Uint8Array>, from
 const REFUSED =
   /ECONNREFUSED|ConnectionRefused|Connection refused|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|Unable to connect|dns error|tcp connect error/i;
 
+interface DenoGlobal {
+  createHttpClient(options: { poolMaxIdlePerHost: number }): object;
+}
+/**
+ * Deno sends a request a second time, on a new connection, when the kept one that it took breaks before the answer: the
+ * command would be carried out twice, or, where nobody listens any more, seem never to have been sent. It keeps none.
+ */
+const { Deno } = globalThis as { Deno?: DenoGlobal };
+const once: object = Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
+
 /** Calls other agents. */
 export const fetchPeers: Peers = {
   async call(address, path, body, timeoutMs) {
@@ -87,6 +97,7 @@ export const fetchPeers: Peers = {
         method: "POST",
         body: body as Uint8Array<ArrayBuffer>,
         signal: AbortSignal.timeout(timeoutMs),
+        ...once,
       });
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (response.ok) return bytes;

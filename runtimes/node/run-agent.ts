@@ -192,7 +192,10 @@ class AgentProcess {
       }
       ending = true;
       if (!leave) {
-        end(1);
+        running.handOver().then(
+          () => end(1),
+          () => end(1),
+        );
         return;
       }
       log.info("Gracefully shutting down agent...");

@@ -312,6 +312,11 @@ export class Agent implements Topology {
     this.#watches.set(config.watches);
   }
 
+  /** Has another server lead, if this one does, so that nobody need wait for an election when it ends. */
+  async handOver(): Promise<void> {
+    await this.#serverPart?.leave();
+  }
+
   /** Leaves the datacenter: hands leadership over, tells the pool, and answers until others have heard. */
   async leave(): Promise<void> {
     this.log.info("leaving the datacenter");

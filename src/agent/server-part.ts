@@ -59,6 +59,8 @@ const MULTIPLIER_MIN = 5;
 const HEARTBEATS_PER_TIMEOUT = 10;
 /** How often a leader compares all members with the catalog (Consul's `ReconcileInterval`). */
 const RECONCILE_MS = 60_000;
+/** How long a server that handed leadership over still answers what was asked of it before. */
+const LAST_ANSWERS_MS = 200;
 
 /** The path by which a snapshot to restore is sent to the leader. */
 export const RESTORE_PATH = "/rpc/1/restore";
@@ -195,6 +197,8 @@ export class ServerPart {
     await this.server.group
       .transfer(null)
       .catch((error: unknown) => log.warn("failed to transfer leadership", { error }));
+    // What was asked of this server before is answered meanwhile.
+    await new Promise<void>((resolve) => void this.#options.timers.after(LAST_ANSWERS_MS, resolve));
   }
 
   /** The pool says something new of a member: the leader has the catalog say so too. */

@@ -173,7 +173,7 @@ export class GroupProcesses {
     const places = options.places ?? runtimes.map(() => LOOPBACK);
     const free = await freePorts(runtimes.length * 3);
     const ports = runtimes.map((_, i) => portsOf(places[i] as Place, free.slice(i * 3)));
-    // Whom a server asks for others.
+    // Whom a server asks for others: their addresses in the gossip pool.
     const seeds = ports.map(({ serf }, i) => `${(places[i] as Place).address}:${serf}`);
     const make = (name: string, runtime: RuntimeName, at: Place, own: Ports): ServerProcess =>
       new ServerProcess(

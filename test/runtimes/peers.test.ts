@@ -96,6 +96,36 @@ test("peers: a connection that ends before the answer leaves the outcome unknown
   await new Promise((resolve) => server.close(resolve));
 });
 
+for (const isGone of [false, true])
+  test(`peers: a call is sent once, though its connection breaks${isGone ? " and nobody listens any more" : ""}`, async () => {
+    const seen: string[] = [];
+    const server = createServer((socket) => {
+      let text = "";
+      socket.on("error", () => {});
+      socket.on("data", (chunk) => {
+        text += chunk.toString();
+        const [, body] = /\r\n\r\n(call \d)/.exec(text) ?? [];
+        if (body === undefined) return;
+        text = "";
+        seen.push(body);
+        if (body === "call 1") socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        else {
+          if (isGone) server.close();
+          socket.destroy();
+        }
+      });
+    });
+    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", () => resolve()));
+    const { port } = server.address() as { port: number };
+    const peers = httpPeers();
+    const call = (text: string): Promise<Uint8Array> =>
+      peers.call(`127.0.0.1:${port}`, "/once", new TextEncoder().encode(text), TIMEOUT_MS);
+    assert.equal((await call("call 1")).length, 2);
+    await assert.rejects(call("call 2"), rejectsWith("outcome-unknown"));
+    assert.deepEqual(seen, ["call 1", "call 2"]);
+    if (!isGone) server.close();
+  });
+
 test("peers: what is none of its paths is not found there", async () => {
   await withListener(
     async () => new Uint8Array(0),
