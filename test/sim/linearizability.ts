@@ -33,7 +33,9 @@ export type Operation =
   | { kind: "put"; value: string }
   | { kind: "delete" }
   | { kind: "get"; result: string | null }
-  | { kind: "cas"; expected: string | null; value: string; ok: boolean };
+  | { kind: "cas"; expected: string | null; value: string; ok: boolean }
+  /** Deletes `expected`; `ok` also when there is nothing to delete. */
+  | { kind: "delete-cas"; expected: string; ok: boolean };
 
 /** Null: the budget was not enough to tell. */
 export type Verdict = "linearizable" | "violation" | null;
@@ -222,9 +224,14 @@ export const REGISTER: Model<string | null, Operation> = {
         if (isKnown && isMatch !== operation.ok) return NONE;
         return [isMatch ? operation.value : value];
       }
+      case "delete-cas": {
+        const isGone = value === null || value === operation.expected;
+        if (isKnown && isGone !== operation.ok) return NONE;
+        return [isGone ? null : value];
+      }
     }
   },
-  isRead: (operation) => operation.kind === "get" || (operation.kind === "cas" && !operation.ok),
+  isRead: (operation) => operation.kind === "get" || ("ok" in operation && !operation.ok),
   key: (value) => (value === null ? "" : `=${value}`),
 };
 

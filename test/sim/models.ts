@@ -34,7 +34,7 @@ export const TABLE: Model<Table, TxnOperation> = {
       else if (isKnown && ok && value !== step.result) return NONE;
     }
     if (isKnown && isDone !== ok) return NONE;
-    return [isDone ? Object.fromEntries(next) : table];
+    return [isDone && steps.some(({ kind }) => kind === "set" || kind === "delete") ? Object.fromEntries(next) : table];
   },
   isRead: ({ steps, ok }) => !ok || steps.every(({ kind }) => kind === "get" || kind === "check"),
   key: (table) =>
@@ -52,48 +52,41 @@ export type LockOperation =
   | { kind: "end"; session: string }
   | { kind: "read"; session: string | null; fence: number };
 
-/** Who holds it, how often it was taken, which sessions have ended, and whether a lock delay may be running. */
+/** Who holds it, how often it was taken, and whether a lock delay may be running. */
 interface Lock {
   holder: string | null;
   fence: number;
-  ended: string;
   isDelayed: boolean;
 }
 
 /** A key that sessions lock; `fence` is its LockIndex. */
 export const LOCK: Model<Lock, LockOperation> = {
-  initial: { holder: null, fence: 0, ended: "", isDelayed: false },
+  initial: { holder: null, fence: 0, isDelayed: false },
   step(lock, operation, isKnown) {
-    const { holder, fence, ended } = lock;
+    const { holder, fence } = lock;
     switch (operation.kind) {
       case "read":
         return !isKnown || (operation.session === holder && operation.fence === fence) ? [lock] : NONE;
-      case "end": {
-        const next = ended.includes(` ${operation.session} `) ? ended : `${ended} ${operation.session} `;
-        return [
-          holder === operation.session
-            ? { holder: null, fence, ended: next, isDelayed: true }
-            : { ...lock, ended: next },
-        ];
-      }
+      case "end":
+        return [holder === operation.session ? { holder: null, fence, isDelayed: true } : lock];
       case "release": {
         const isHeld = holder === operation.session;
         if (isKnown && isHeld !== operation.ok) return NONE;
-        return [isHeld ? { ...lock, holder: null, isDelayed: false } : lock];
+        return [isHeld ? { holder: null, fence, isDelayed: false } : lock];
       }
       case "acquire": {
         const { session, ok } = operation;
-        const isFree = (holder === null || holder === session) && !ended.includes(` ${session} `);
-        const taken = { holder: session, fence: holder === null ? fence + 1 : fence, ended, isDelayed: false };
-        if (!isKnown) return isFree ? [taken, lock] : [lock];
+        const isFree = holder === null || holder === session;
+        const taken = holder === session ? lock : { holder: session, fence: fence + 1, isDelayed: false };
+        if (!isKnown) return isFree ? [taken] : NONE;
         if (ok) return isFree ? [taken] : NONE;
         // A lock that its holder's session lost is refused for a while.
-        return isFree && !(lock.isDelayed && holder === null) ? NONE : [lock];
+        return isFree && !(holder === null && lock.isDelayed) ? NONE : [lock];
       }
     }
   },
   isRead: (operation) => operation.kind === "read" || (operation.kind !== "end" && !operation.ok),
-  key: ({ holder, fence, ended, isDelayed }) => `${holder ?? ""}|${fence}|${ended}|${isDelayed ? 1 : 0}`,
+  key: ({ holder, fence, isDelayed }) => `${holder ?? ""}|${fence}|${isDelayed ? 1 : 0}`,
 };
 
 /** What is done with a list that only grows: an element is added once. */
