@@ -1,5 +1,5 @@
 // All workloads and all checkers of a run: they share what they know of each other.
-import { Leaders, LogMatching } from "./check/raft.ts";
+import { Leaders, LogMatching, Quorums, Terms } from "./check/raft.ts";
 import { Progress } from "./check/progress.ts";
 import { Reads } from "./check/reads.ts";
 import { Reference } from "./check/reference.ts";
@@ -43,6 +43,7 @@ export function createSuite({ workloads = WORKLOADS, opsPerSecond = OPS_PER_SECO
   const lives = new SessionLives(reference);
   const watches = new Watches(reference);
   const registers = new Registers(reads, 150 * slower);
+  const terms = new Terms();
   const lists = new Lists(250 * slower);
   const sets = new Sets(200 * slower);
   const transactions = new Transactions(200 * slower);
@@ -53,10 +54,22 @@ export function createSuite({ workloads = WORKLOADS, opsPerSecond = OPS_PER_SECO
     workloads: all.filter(({ name }) => workloads.includes(name)),
     operations: () => all.reduce((sum, { answered }) => sum + answered, 0),
     // The reference first: the others compare with it.
-    checkers: [reference, leaders, new LogMatching(), reads, watches, lives, new Stores(), new Progress(reference)],
+    checkers: [
+      reference,
+      leaders,
+      terms,
+      new LogMatching(),
+      new Quorums(),
+      reads,
+      watches,
+      lives,
+      new Stores(),
+      new Progress(reference),
+    ],
     counts: () => ({
       entries: reference.logIndex,
       elections: leaders.elections,
+      wasted: terms.wasted,
       checked:
         registers.checked.operations +
         transactions.checked.operations +

@@ -131,7 +131,7 @@ export class Watches implements Checker {
   }
 
   step(sim: Sim): void {
-    for (const node of sim.nodes) if (("frozen" in node && node.frozen === true)) this.#frozenMs.set(node.name, sim.now);
+    for (const node of sim.nodes) if ("frozen" in node && node.frozen === true) this.#frozenMs.set(node.name, sim.now);
     for (const asked of this.#waiting) {
       const { server, node, question, index } = asked;
       if (asked.dueMs !== null || server === null) continue;
