@@ -82,3 +82,64 @@ export class LogMatching implements Checker {
     }
   }
 }
+
+/** No leader is deaf for so long: it steps down after one election timeout without a majority (check-quorum, thesis §6.2). */
+const DEAF_MS = 8000;
+
+/** A leader that hears no majority gives up, so that clients need not wait for it. */
+export class Quorums implements Checker {
+  readonly name = "check-quorum";
+  readonly everyMs = 250;
+  /** For each leader, what a majority was heard at last, and since when that is so. */
+  readonly #heard = new Map<string, { contactMs: number; term: number; sinceMs: number }>();
+
+  step(sim: Sim): void {
+    for (const node of sim.nodes) {
+      const raft = raftOf(node.server);
+      if (raft === null || raft.role !== "leader" || ("frozen" in node && node.frozen === true)) {
+        this.#heard.delete(node.name);
+        continue;
+      }
+      const { term, id, configuration, progress } = raft;
+      const voters = configuration.servers.filter(({ voter }) => voter);
+      const contacts = voters.map((voter) =>
+        voter.id === id ? Infinity : (progress.find((peer) => peer.id === voter.id)?.lastContactMs ?? -Infinity),
+      );
+      contacts.sort((a, b) => b - a);
+      const contactMs = contacts[voters.length >> 1] ?? Infinity;
+      const heard = this.#heard.get(node.name);
+      if (contactMs === Infinity || heard === undefined || heard.term !== term || heard.contactMs !== contactMs)
+        this.#heard.set(node.name, { contactMs, term, sinceMs: sim.now });
+      else if (sim.now - heard.sinceMs > DEAF_MS)
+        sim.fail(
+          this.name,
+          `${node.name} leads in term ${term} and has heard no majority for ${sim.now - heard.sinceMs} ms`,
+        );
+    }
+  }
+}
+
+/** So many terms in a row without a leader do not come about when nobody opens one that he could not win (pre-vote, §9.6). */
+const WASTED_MAX = 12;
+
+/** Terms are opened to be led. */
+export class Terms implements Checker {
+  readonly name = "pre-vote";
+  readonly everyMs = 100;
+  #led = 0;
+  /** The most terms in a row that nobody led. */
+  wasted = 0;
+
+  step(sim: Sim): void {
+    let newest = 0;
+    for (const { server } of sim.nodes) {
+      const raft = raftOf(server);
+      if (raft === null) continue;
+      newest = Math.max(newest, raft.term);
+      if (raft.role === "leader") this.#led = Math.max(this.#led, raft.term);
+    }
+    this.wasted = Math.max(this.wasted, newest - this.#led);
+    if (newest - this.#led > WASTED_MAX)
+      sim.fail(this.name, `term ${newest} was opened, but the last one with a leader is ${this.#led}`);
+  }
+}

@@ -8,6 +8,8 @@ import type { Sim, SimNode, SimReply, Workload } from "../types.ts";
 const PATIENCE_MS = 12_000;
 /** What the agent says when it has given up before doing anything. */
 const NOTHING_DONE = new Set(["No cluster leader"]);
+/** Done, not there, and a transaction that did nothing. */
+const ANSWERS = new Set([200, 404, 409]);
 const STEPS_AT_ONCE = 20_000;
 const STEPS_MAX = 2_000_000;
 
@@ -117,7 +119,7 @@ export abstract class Clients implements Workload {
 async function answer(node: SimNode, method: string, target: string, body: string | undefined): Promise<Outcome> {
   try {
     const reply = await node.request(method, target, body);
-    if (reply.status < 500) return reply;
+    if (ANSWERS.has(reply.status)) return reply;
     return NOTHING_DONE.has(reply.body) ? "undone" : "unknown";
   } catch (error) {
     return isRefused(error) ? "undone" : "unknown";
