@@ -44,7 +44,7 @@ test("sim: rest waits for chains of promises of any length", async () => {
   await rest();
   let isDone = false;
   void (async () => {
-    for (let i = 0; i < 1000; i += 1) await null;
+    for (let i = 0; i < 1000; i += 1) await Promise.resolve();
     isDone = true;
   })();
   await rest();
