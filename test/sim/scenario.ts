@@ -63,7 +63,7 @@ export interface Rhythm {
   readonly lastsMs: readonly [number, number];
 }
 
-const CHAOS_MS = 330_000;
+const CHAOS_MS = 300_000;
 const OPS_PER_SECOND = 100;
 const SERVERS = [3, 3, 3, 5];
 /** Before this a new group has its peace. */

@@ -102,7 +102,7 @@ export class Watches implements Checker {
       committed: this.#reference.index,
       floor: isStale ? (this.#shownBy(node.server).get(question) ?? 0) : (this.#current.get(question) ?? 0),
       dueMs: null,
-      isOwn: isStale || node.server?.leading === true,
+      isOwn: isStale || node.server?.readable === true,
     };
     this.#waiting.add(asked);
     return asked;
@@ -135,7 +135,8 @@ export class Watches implements Checker {
     for (const asked of this.#waiting) {
       const { server, node, question, index } = asked;
       if (asked.dueMs !== null || server === null) continue;
-      if (!asked.isStale && server.leading !== true) asked.isOwn = false;
+      // A leader that is not sure of it asks the others first, which takes as long as it takes.
+      if (!asked.isStale && !server.readable) asked.isOwn = false;
       if (node.server !== server || !asked.isOwn) continue;
       if (server.state.lastIndex >= this.#reference.nextChange(question, index)) asked.dueMs = sim.now;
     }
