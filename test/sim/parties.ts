@@ -1,8 +1,9 @@
-// Who takes part in a run besides the cluster: the clients and the checkers.
+// Who takes part in a run besides the cluster: the clients and the checkers of suite.ts, at the scenario's rate.
 import type { Scenario } from "./scenario.ts";
-import { createSuite, type Suite } from "./suite.ts";
+import type { Parties } from "./simulate.ts";
+import { createSuite } from "./suite.ts";
 
 /** Makes them anew for a run. */
-export function parties({ opsPerSecond, workloads }: Scenario): Suite {
+export function parties({ opsPerSecond, workloads }: Scenario): Parties {
   return createSuite({ opsPerSecond, ...(workloads === undefined ? {} : { workloads }) });
 }

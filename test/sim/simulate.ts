@@ -28,11 +28,19 @@ export interface Outcome {
   readonly lines: readonly string[] | null;
 }
 
+/** Who takes part besides the cluster. Checkers are stepped in their order. */
+export interface Parties {
+  readonly workloads: readonly Workload[];
+  readonly checkers: readonly Checker[];
+  /** Requests answered so far. */
+  operations(): number;
+}
+
 export interface SimulateOptions {
   /** Keeps readable lines. */
   readonly traced?: boolean;
   /** Made anew for each run. */
-  parties(scenario: Scenario): { workloads: Workload[]; checkers: Checker[]; operations(): number };
+  parties(scenario: Scenario): Parties;
 }
 
 /** From healing to a write that is acknowledged: ten election timeouts, and what a process takes to start. */
@@ -96,6 +104,9 @@ class Run {
   }
 
   async toEnd(): Promise<Violation | null> {
+    // Bun's very first `nextTick` does not wait for promises.
+    await rest();
+    await setImmediate();
     this.#release = guardGlobals();
     try {
       await this.#phases();

@@ -26,7 +26,7 @@ export class Trace {
   }
 
   time(ms: number): void {
-    this.mix((ms * MICROSECONDS) | 0);
+    this.mix(Math.round(ms * MICROSECONDS) | 0);
   }
 
   text(text: string): void {

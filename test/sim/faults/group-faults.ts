@@ -12,7 +12,7 @@ export const groupFaults: readonly FaultKind[] = [
   {
     name: "member-add",
     what: "a server joins",
-    everyMs: 60_000,
+    everyMs: 40_000,
     lastsMs: [1, 1],
     begin(world) {
       if (world.servers.length >= Math.min(SERVERS_MAX, world.scenario.servers + 2)) return null;
@@ -26,7 +26,7 @@ export const groupFaults: readonly FaultKind[] = [
   {
     name: "member-remove",
     what: "a server is removed from the group and stopped",
-    everyMs: 60_000,
+    everyMs: 40_000,
     lastsMs: [1, 1],
     begin(world, random) {
       const agent = victim(world, random);
@@ -41,7 +41,7 @@ export const groupFaults: readonly FaultKind[] = [
   {
     name: "member-replace",
     what: "a server is stopped for good and another one takes its place",
-    everyMs: 60_000,
+    everyMs: 40_000,
     lastsMs: [1, 1],
     begin(world, random) {
       const agent = victim(world, random);
@@ -62,7 +62,8 @@ export const groupFaults: readonly FaultKind[] = [
       const others = running.filter((agent) => agent !== leader);
       const to = others.length === 0 || random.below(3) === 0 ? "" : `?id=${pick(random, others).id}`;
       const target = `/v1/operator/raft/transfer-leader${to}`;
-      void ask(world, pick(random, running), "PUT", target).then((reply) => {
+      void ask(world, pick(random, running), "POST", target).then((reply) => {
+        world.trace(`transfer of leadership: ${reply?.status ?? "no answer"} ${reply?.body ?? ""}`);
         if (reply?.status === 200) world.fire("leadership-transfer");
       });
       return null;
