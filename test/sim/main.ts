@@ -29,6 +29,8 @@ const USAGE = `npm run sim -- [options]
   --trace             prints the whole trace
   --no-shrink         leaves a failing run as it is
   --shrink-seconds S  how long it may be tried to make a failing run smaller (120)
+  --bug NAME          plants a bug in the product first (Node only); --bug list lists them
+  --bugs              hunts all bugs, each until it is found: bugs/main.ts tells its options
   --out DIR           where traces and scenarios of failing runs go`;
 
 const HOUR_MS = 3_600_000;

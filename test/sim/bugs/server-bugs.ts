@@ -239,13 +239,13 @@ export const SERVER_BUGS: readonly Bug[] = [
     edits: [edit("state/watch.ts", "if (length > keyLength) continue;", "if (length < keyLength) continue;")],
   },
   {
-    name: "busy-loop",
-    what: "a blocking query is answered although nothing has changed",
+    name: "answered-early",
+    what: "a blocking query is answered before its time, although nothing has changed",
     edits: [
       edit(
         "server/blocking.ts",
-        "if (options.index === 0 || shared.read.index > options.index) return shared;",
-        "if (options.index === 0 || shared.read.index >= options.index) return shared;",
+        "timers.after(options.waitMs + jitterMs, () => this.finish());",
+        "timers.after((options.waitMs + jitterMs) / 8, () => this.finish());",
       ),
     ],
   },

@@ -120,7 +120,7 @@ export class Reference implements Checker {
   #look(sim: Sim, node: SimNode, server: Server, raft: RaftView): void {
     let seen = this.#seen.get(node.name);
     if (seen === undefined || seen.server !== server) {
-      seen = { server, commit: raft.baseIndex, applied: -1 };
+      seen = { server, commit: -1, applied: -1 };
       this.#seen.set(node.name, seen);
     }
     const commit = raft.commitIndex;
