@@ -28,7 +28,7 @@ for (const seed of seeds) {
   test(`sim: ${name} stands all checks, under whatever faults it picks`, async (t) => {
     t.diagnostic(`seed ${seed}: npm run sim -- --seed ${seed} --seconds ${SECONDS / 1000}`);
     const { operations } = await run(makeScenario(seed, faultKinds, { chaosMs: SECONDS }));
-    assert.ok(operations > 100, `only ${operations} operations were answered`);
+    assert.ok(operations > 20, `only ${operations} operations were answered`);
   });
 }
 
