@@ -28,17 +28,23 @@ export interface Platform {
   readonly dns?: DnsClient;
   /** Runs a program: script checks, handlers of watches. Missing where the runtime cannot. */
   readonly exec?: Exec;
+  /** The IP addresses that a name has. Missing where names are resolved only as they are called. Rejects when it has none. */
+  resolve?(name: string): Promise<readonly string[]>;
   /** Facts of the machine for `/v1/agent/host` and the metrics. */
   readonly host?: HostFacts;
+  /** Encrypts what agents say to each other (`encrypt`). Missing where the runtime has no AES. */
+  readonly cipher?: Cipher;
 }
 
 /** One call to another agent. The same bytes arrive at that agent's `peer(path, bytes)`, and what it returns comes back. */
 export interface Peers {
   /**
-   * @throws OperationalError `unreachable` when the call certainly did not arrive, `timeout` when no answer came in time,
-   * `outcome-unknown` when it was sent and the connection ended before an answer came.
+   * @param sending called when the connection stands and the bytes go out; who cannot tell does not call it.
+   * @throws OperationalError `unreachable` when the call certainly did not arrive (`isRefused`: nobody listens there),
+   * `timeout` when no answer came in time, `outcome-unknown` when it was sent and the connection ended before an answer
+   * came, `unsupported` when who is there takes no calls to this path.
    */
-  call(address: string, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  call(address: string, path: string, body: Uint8Array, timeoutMs: number, sending?: () => void): Promise<Uint8Array>;
 }
 
 /** What one durable step writes. All of it is durable together, or none of it is. */
@@ -129,6 +135,24 @@ export interface HttpProbeAnswer {
   status: number;
   reason: string;
   body: ReadableStream<Uint8Array> | null;
+}
+
+/** AES-256-GCM (NIST SP 800-38D) with nonces of 12 bytes, and tags of 16 behind what they vouch for. */
+export interface Cipher {
+  /** @param bytes 32 of them. */
+  key(bytes: Uint8Array): CipherKey;
+}
+/** One key. A promise means later; small messages are best sealed and opened at once. */
+export interface CipherKey {
+  /** `headBytes` bytes that are the caller's to fill, then the ciphertext and its tag. */
+  seal(
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    plain: Uint8Array,
+    headBytes: number,
+  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
+  /** The plaintext of ciphertext and tag; null when the tag does not fit. */
+  open(nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | null | Promise<Uint8Array | null>;
 }
 
 export interface DnsClient {

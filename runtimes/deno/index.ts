@@ -1,5 +1,13 @@
 // `proconsul/deno`: what an agent needs on Deno, ready made. Platform, stores and configuration are Node's, which Deno runs.
-export { acquireDataDir, NodePlatform, openBlobs, openLogStore, parseAgentFlags, readConfig } from "../node/index.ts";
+export {
+  acquireDataDir,
+  listenGossip,
+  NodePlatform,
+  openBlobs,
+  openLogStore,
+  parseAgentFlags,
+  readConfig,
+} from "../node/index.ts";
 export type {
   AgentFlags,
   DataDirLock,
@@ -7,6 +15,7 @@ export type {
   DnsHandle,
   DnsListener,
   DnsListenOptions,
+  GossipListenOptions,
   Handle,
   HttpListener,
   HttpListenerOptions,

@@ -7,6 +7,8 @@ export { acquireDataDir } from "./data-dir-lock.ts";
 export type { DataDirLock, DataDirOptions } from "./data-dir-lock.ts";
 export { listenDns, recurse } from "./dns.ts";
 export type { DnsHandle, DnsListener, DnsListenOptions } from "./dns.ts";
+export { listenGossip } from "./gossip.ts";
+export type { GossipListenOptions } from "./gossip.ts";
 export { listenHttp } from "./http.ts";
 export type { Handle, HttpListener, HttpListenerOptions } from "./http.ts";
 export { openLogStore } from "./log-store.ts";

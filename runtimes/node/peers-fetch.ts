@@ -1,10 +1,11 @@
 // Calls between agents by web requests, for runtimes whose `fetch` and server are good at them (Bun, Deno; not Node).
 import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
-import { PEER_BODY_BYTES_MAX, type PeerHandle } from "./peers.ts";
+import { isPeerPath, PEER_BODY_BYTES_MAX, type PeerHandle } from "./peers.ts";
 
 /** Answers one request of another agent; `from` is the IP address that it comes from. */
 export async function servePeer(handle: PeerHandle, request: Request, from: string): Promise<Response> {
+  if (!isPeerPath(new URL(request.url).pathname)) return new Response(null, { status: 404 });
   if (request.method !== "POST") return new Response(null, { status: 405 });
   if (Number(request.headers.get("content-length") ?? 0) > PEER_BODY_BYTES_MAX)
     return new Response(null, { status: 413 });

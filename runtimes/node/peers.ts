@@ -25,6 +25,7 @@ const CLIENT_IDLE_MS = 30_000;
 const BODY_MS = 15 * 60_000;
 const HEADERS_MS = 10_000;
 const RAFT_PREFIX = "/raft/";
+const RPC_PREFIX = "/rpc/";
 const RAFT_SOCKETS_MAX = 16;
 const FREE_SOCKETS_MAX = 64;
 const NOTHING = new Uint8Array(0);
@@ -57,8 +58,17 @@ export async function listenPeers(
   };
 }
 
+/** What the server port answers; gossip has ports of its own. */
+export function isPeerPath(path: string): boolean {
+  return path.startsWith(RAFT_PREFIX) || path.startsWith(RPC_PREFIX);
+}
+
 async function serve(handle: PeerHandle, message: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
+    if (!isPeerPath(message.url as string)) {
+      response.writeHead(404, { "Content-Length": 0, Connection: "close" }).end();
+      return;
+    }
     if (message.method !== "POST") {
       response.writeHead(405, { "Content-Length": 0, Connection: "close" }).end();
       return;

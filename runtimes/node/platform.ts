@@ -1,8 +1,10 @@
 // The platform of Node, Deno and Bun: clocks, the one timer, sockets and programs by `node:*`, which all three have.
+import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { arch, cpus, freemem, hostname, loadavg, platform as osPlatform, release, totalmem, uptime } from "node:os";
 import type {
   Blobs,
+  Cipher,
   DnsClient,
   Exec,
   HostFacts,
@@ -13,12 +15,14 @@ import type {
   ReportEvent,
   TcpProbe,
 } from "../../src/platform.ts";
+import { cipher } from "./cipher.ts";
+import { dialError, dialTimeout } from "./dial-error.ts";
+import { withGossip } from "./gossip-peers.ts";
 import { httpProbe } from "./http-probe.ts";
 import { recurse } from "./dns.ts";
 import { runProgram } from "./run-program.ts";
 import { httpPeers } from "./peers.ts";
 import { OperationalError } from "../../src/types/error.ts";
-import { reasonOf } from "../../src/util/reason-of.ts";
 
 /** What the platform is made with. */
 export interface NodePlatformOptions {
@@ -45,6 +49,7 @@ export class NodePlatform implements Platform {
   readonly dns: DnsClient = { recurse };
   readonly exec: Exec = { run: runProgram };
   readonly host: HostFacts = { hostname: hostname(), facts: hostFacts, memory: () => process.memoryUsage() };
+  readonly cipher: Cipher = cipher;
   readonly #wake: () => void;
   #timer: NodeJS.Timeout | undefined;
 
@@ -53,7 +58,7 @@ export class NodePlatform implements Platform {
     this.blobs = options.blobs;
     this.report = options.report;
     this.#wake = options.wake;
-    this.peers = options.peers ?? httpPeers();
+    this.peers = withGossip(options.peers ?? httpPeers());
   }
 
   now(): number {
@@ -79,15 +84,15 @@ export class NodePlatform implements Platform {
   fetch(request: Request): Promise<Response> {
     return fetch(request);
   }
-}
 
-/** What Go says of the commonest failures. */
-const DIAL_WHY: Record<string, string> = {
-  ECONNREFUSED: "connect: connection refused",
-  EHOSTUNREACH: "connect: no route to host",
-  ENETUNREACH: "connect: network is unreachable",
-  ENOTFOUND: "no such host",
-};
+  async resolve(name: string): Promise<readonly string[]> {
+    try {
+      return (await lookup(name, { all: true })).map(({ address }) => address);
+    } catch (error) {
+      throw new OperationalError("unreachable", `lookup ${name}: no such host`, { cause: error });
+    }
+  }
+}
 
 function connectTcp(host: string, port: number, timeoutMs: number): Promise<void> {
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
@@ -95,7 +100,7 @@ function connectTcp(host: string, port: number, timeoutMs: number): Promise<void
     const socket = connect({ host, port, autoSelectFamily: true });
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new OperationalError("timeout", `dial tcp ${address}: i/o timeout`));
+      reject(dialTimeout(address));
     }, timeoutMs);
     socket.once("connect", () => {
       clearTimeout(timer);
@@ -105,8 +110,7 @@ function connectTcp(host: string, port: number, timeoutMs: number): Promise<void
     // There may be more than one: the connection may be reset while it is closed.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      const why = DIAL_WHY[error.code ?? ""] ?? reasonOf(error);
-      reject(new OperationalError("unreachable", `dial tcp ${address}: ${why}`, { cause: error }));
+      reject(dialError(address, error));
     });
   });
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { agentUsage, type AgentFlags, parseAgentFlags } from "../../src/config/agent-flags.ts";
 import type { AgentConfig, ListenAddress } from "../../src/config/agent-config.ts";
 import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
+import type { GossipPool } from "../../src/config/config-types.ts";
 import { createAgent, type RunningAgent } from "../../src/index.ts";
 import type { Blobs, LogStore, Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
@@ -12,6 +13,7 @@ import { CONSUL_VERSION, VERSION } from "../../src/version.ts";
 import { openBlobs } from "./blobs.ts";
 import { readConfig } from "./config-files.ts";
 import { acquireDataDir, type DataDirLock } from "./data-dir-lock.ts";
+import { listenGossip } from "./gossip.ts";
 import type { HttpListener, HttpListenerOptions, Handle } from "./http.ts";
 import { openLogStore } from "./log-store.ts";
 import { LogSink } from "./log-sink.ts";
@@ -152,11 +154,29 @@ class AgentProcess {
       );
     }
     if (config.server && config.ports.server > 0)
-      this.#listeners.push(
-        await this.#runtime.listenPeers(running.peer, { address: config.bindAddress, port: config.ports.server }),
+      await this.#open(
+        "-server-port, -bind",
+        this.#runtime.listenPeers(running.peer, { address: config.bindAddress, port: config.ports.server }),
       );
+    await this.#listenGossip(running.peer, "lan", config.gossipLan);
+    if (config.server && config.gossipWan !== null) await this.#listenGossip(running.peer, "wan", config.gossipWan);
     for (const at of config.addresses.dns.map(tcpOnly))
       this.#listeners.push(await this.#runtime.listenDns(running.dns, { address: at.host, port: at.port }));
+  }
+
+  #listenGossip(peer: PeerHandle, kind: "lan" | "wan", { bindAddress: address, port }: GossipPool): Promise<void> {
+    const path = `/gossip/1/${kind}`;
+    return this.#open(`-serf-${kind}-port, -serf-${kind}-bind`, listenGossip(peer, { address, port, path }));
+  }
+
+  /** @throws OperationalError that names the flags by which another place is chosen. */
+  async #open(flags: string, opening: Promise<Closable>): Promise<void> {
+    try {
+      this.#listeners.push(await opening);
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error;
+      throw new OperationalError(error.code, `${error.message} (${flags})`, { cause: error });
+    }
   }
 
   /** Consul's rules of what each signal means; gives back how to stop listening to them. */

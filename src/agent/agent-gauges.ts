@@ -6,11 +6,12 @@ import type { Server } from "../server/server.ts";
 import type { Labels } from "../util/instrument.ts";
 import { CONSUL_VERSION } from "../version.ts";
 import type { GaugeSource } from "./metrics.ts";
-import type { ShownMember } from "./self.ts";
+import type { ShownMember } from "./member-tags.ts";
 
 /** What the gauges of an agent are read from. */
 export interface GaugedAgent {
   readonly config: Pick<AgentConfig, "datacenter" | "server">;
+  /** Only a server agent has one. */
   readonly server: Server;
   readonly platform: { readonly host?: HostFacts };
   members(wan: boolean): readonly ShownMember[];
@@ -20,7 +21,7 @@ const ALIVE = 1;
 
 /** The gauges of an agent, and of its server if it is one. */
 export function agentGauges(agent: GaugedAgent): GaugeSource {
-  const { config, server, platform } = agent;
+  const { config, platform } = agent;
   const datacenter: Labels = [["datacenter", config.datacenter]];
   return (gauge) => {
     gauge("version", 1, "Represents the Consul version", [
@@ -37,7 +38,7 @@ export function agentGauges(agent: GaugedAgent): GaugeSource {
     const servers = members.filter(({ Tags }) => Tags["role"] === "consul").length;
     gauge("members.servers", servers, "Measures the current number of server agents", datacenter);
     gauge("members.clients", members.length - servers, "Measures the current number of client agents", datacenter);
-    if (config.server) serverGauges(server, datacenter, gauge);
+    if (config.server) serverGauges(agent.server, datacenter, gauge);
   };
 }
 

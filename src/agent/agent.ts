@@ -1,39 +1,43 @@
-// An agent without its HTTP face: configuration, platform and timers, the server if it is one, and the one door of
-// requests. `src/index.ts` puts the API on top and gives the whole to a runtime.
-import type { AgentConfig, RaftConfig } from "../config/config-types.ts";
-import { configEntrySet, readConfigEntry } from "../endpoint/config-entry.ts";
+// An agent without its HTTP face: configuration, platform and timers, the pool of agents, the server if it is one, and the
+// one door of requests. `src/index.ts` puts the API on top and gives the whole to a runtime.
+import type { AgentConfig } from "../config/config-types.ts";
+import { raftConfiguration } from "../endpoint/operator.ts";
 import { Timers } from "../host/timers.ts";
+import type { MemberView } from "../gossip/types.ts";
 import type { Platform } from "../platform.ts";
-import type { Configuration, RaftTimings } from "../raft/types.ts";
-import type { QueryOptions, Topology } from "../rpc/authority.ts";
-import { answerCall, CALL_PATH } from "../rpc/call.ts";
-import { PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-door.ts";
+import type { Configuration } from "../raft/types.ts";
+import type { QueryOptions, Topology, Upstream } from "../rpc/authority.ts";
+import { FORWARD_PATH, PING_PATH } from "../rpc/call.ts";
+import { type Peer, PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-door.ts";
 import { Route } from "../rpc/route.ts";
+import { ServerList } from "../rpc/server-list.ts";
 import { OperationalError } from "../types/error.ts";
-import type { Coordinate, UserMap } from "../types/records.ts";
-import type { ServerMember } from "../server/autopilot.ts";
+import type { Coordinate, NodeService, UserMap } from "../types/records.ts";
 import { discardStaleBackups } from "../server/backup.ts";
-import { type Member, reconcileMember } from "../server/reconcile.ts";
-import { Server } from "../server/server.ts";
-import type { ConfigEntryInput } from "../state/command.ts";
-import { nsPerMs } from "../util/duration.ts";
-import type { Random } from "../util/random.ts";
-import { userMap } from "../util/user-map.ts";
-import { CONSUL_VERSION } from "../version.ts";
+import type { Member } from "../server/reconcile.ts";
+import type { Server } from "../server/server.ts";
+import { assert } from "../util/assert.ts";
+import { Random } from "../util/random.ts";
 import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
 import { agentGauges } from "./agent-gauges.ts";
+import { type Backups, ClientBackups, ServerBackups } from "./backups.ts";
 import { CoordinateSync } from "./coordinate-sync.ts";
+import { Encryption } from "./encryption.ts";
 import { DnsTiming } from "./dns-timing.ts";
 import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
-import { Events, type UserEvent } from "./events.ts";
+import { decodeEvent, encodeEvent, Events, isEventFor, type UserEvent } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
 import { type Logger, Logs } from "./logs.ts";
-import { Servers } from "./servers.ts";
-import { refuseUnsupported, serverAddresses } from "./support.ts";
-import { describeAgent, ownMember, serverMeta, type ShownMember, statistics } from "./self.ts";
+import { catalogMember, serverTags, type ShownMember, shownMember } from "./member-tags.ts";
+import { Pool, type PoolEvent } from "./pool.ts";
+import { joinError } from "./pool-join.ts";
+import { poolSettings } from "./pool-settings.ts";
+import { RESTORE_PATH, ServerPart } from "./server-part.ts";
+import { refuseUnsupported } from "./support.ts";
+import { describeAgent, statistics } from "./self.ts";
 
 /** What an agent is made with. */
 export interface AgentOptions {
@@ -45,40 +49,21 @@ export interface AgentOptions {
   stopped(exitCode: number): void;
 }
 
-/** How many heartbeats a leader sends within an election timeout. */
-const HEARTBEATS_PER_TIMEOUT = 10;
-/** A lease must end well before anybody can have been elected: raft/DESIGN.md. */
-const LEASE_SHARE_MAX = 0.9;
+/** The Raft group in short: addresses as `ip:port`; the leader's is "" while none is known. */
+export interface GroupStatus {
+  readonly leader: string;
+  readonly voters: readonly string[];
+}
 
-/** The path by which a snapshot to restore is sent to the leader. */
-const RESTORE_PATH = "/rpc/1/restore";
+/** The path by which a client sends a snapshot to restore. */
+const FORWARD_RESTORE_PATH = "/rpc/1/forward-restore";
 const RESTORE_TIMEOUT_MS = 10 * 60_000;
-const NO_META: UserMap = Object.freeze(userMap<string>()) as UserMap;
+/** The pool's name for all events of users: their own is in what it carries. */
+const EVENT_NAME = "consul:event";
+const PING_TIMEOUT_MS = 1000;
 
 /** The coordinate of who has measured nothing yet (Serf's default). */
 const ORIGIN: Coordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
-
-function raftTimings({ electionTimeoutMs, leaderLeaseTimeoutMs }: RaftConfig): RaftTimings {
-  return {
-    electionTimeoutMs,
-    heartbeatMs: electionTimeoutMs / HEARTBEATS_PER_TIMEOUT,
-    leaseMs: Math.min(leaderLeaseTimeoutMs, electionTimeoutMs * LEASE_SHARE_MAX),
-    commitNotifyMs: 0,
-  };
-}
-
-/** `config_entries.bootstrap`. @throws OperationalError that says which one is wrong. */
-function bootstrapEntries({ configEntries }: AgentConfig): ConfigEntryInput[] {
-  return configEntries.map((entry, at) => {
-    try {
-      return readConfigEntry(entry);
-    } catch (error) {
-      throw new OperationalError("invalid-request", `config_entries.bootstrap[${at}]: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  });
-}
 
 /** One agent. */
 export class Agent implements Topology {
@@ -88,25 +73,26 @@ export class Agent implements Topology {
   readonly logs: Logs;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly server: Server;
   readonly route: Route;
+  readonly backups: Backups;
   /** The options of a query that sets none. */
   readonly defaultQuery: QueryOptions;
   readonly local: LocalAgent;
   readonly random: Random;
   readonly events: Events = new Events();
+  /** All calls between agents go through it, both ways. */
+  readonly encryption: Encryption;
+  readonly #serverPart: ServerPart | null;
+  /** The servers that a client knows. */
+  readonly #servers: ServerList | null;
+  readonly #pool: Pool;
   readonly #door: PeerDoor;
-  /** The other servers that this one knows. */
-  readonly #servers: Servers;
   readonly #stopped: (exitCode: number) => void;
   readonly #dns: DnsService;
   readonly #dnsTiming: DnsTiming;
   readonly #instruments: AgentInstruments;
   readonly #watches: Watches;
   readonly #coordinate: CoordinateSync;
-  readonly #configEntries: readonly ConfigEntryInput[];
-  /** The Lamport time of events (Serf). */
-  #eventTime = 0;
 
   /** @throws OperationalError `unsupported` for settings that this build cannot keep to. */
   constructor({ config, platform, bootstrap, stopped }: AgentOptions) {
@@ -117,70 +103,42 @@ export class Agent implements Topology {
     this.timers = new Timers(platform);
     this.logs = new Logs(platform);
     this.log = this.logs.logger("agent");
-    this.#configEntries = bootstrapEntries(config);
-    const { telemetry } = config;
+    this.random = new Random(seedOf(platform));
+    const { telemetry, nodeId: id, datacenter } = config;
     this.metrics = new Metrics({ platform, timers: this.timers, telemetry, hostname: platform.host?.hostname ?? "" });
     this.#instruments = agentInstruments(this.metrics);
     this.defaultQuery = { consistency: "default", index: 0, waitMs: config.defaultQueryTimeMs };
-    const serverLog = this.logs.logger("agent.server");
-    const { nodeId: id, datacenter } = config;
-    const identity: PeerIdentity = { id, datacenter, address: `${config.advertiseAddress}:${config.ports.server}` };
-    const client = new PeerClient(identity, platform.peers);
-    this.#door = new PeerDoor(identity, (error) =>
-      serverLog.error("a call of another agent failed: this is a bug", { error }),
-    );
-    this.server = new Server({
+    const address = config.server ? `${config.advertiseAddress}:${config.ports.server}` : "";
+    const identity: PeerIdentity = { id, datacenter, address };
+    this.encryption = new Encryption({
+      config,
       platform,
-      timers: this.timers,
-      id: config.nodeId,
-      datacenter: config.datacenter,
-      bootstrap: bootstrap ?? this.#bootstrapConfiguration(),
-      client,
-      address: () => null,
-      timings: raftTimings(config.raft),
-      sessionTtlMinMs: config.sessionTtlMinMs,
-      snapshotThreshold: config.raft.snapshotThreshold,
-      snapshotIntervalMs: config.raft.snapshotIntervalMs,
-      trailingEntries: config.raft.trailingLogs,
-      healthThresholds: {
-        lastContactMs: config.autopilot.lastContactThresholdMs,
-        maxTrailingLogs: config.autopilot.maxTrailingLogs,
-      },
-      member: (id) => this.#serverMember(id),
-      meter: this.metrics,
-      log: (level, message, fields) => serverLog[level](message, fields),
-      leadership: (status) => this.#leadership(status.leading, status.leader),
-      failed: (error) => this.#failed(error),
+      logger: this.log,
+      handle: (path, bytes, from) =>
+        path === this.#pool.path ? this.#pool.handle(from, bytes) : this.#door.handle(path, bytes),
     });
-    this.server.serve(this.#door);
-    this.#servers = new Servers({
-      server: this.server,
-      client,
-      timers: this.timers,
-      now: () => platform.now(),
-      self: () => this.self,
-      address: identity.address,
-      expect: config.bootstrapExpect,
-      addresses: serverAddresses(config),
-      stabilizationMs: config.autopilot.serverStabilizationTimeMs,
-      noted: (member) => this.#noted(member),
-      log: (level, message, fields) => serverLog[level](message, fields),
-    });
-    this.#servers.serve(this.#door);
-    this.#door.serve(RESTORE_PATH, (_from, body) => {
-      if (!this.server.leading) throw new OperationalError("not-leader", "node is not the leader");
-      return this.#restoreHere(body.slice());
-    });
-    this.#door.serve(CALL_PATH, (_from, body) => answerCall(this.server, body));
+    const client = new PeerClient(identity, this.encryption.peers);
+    this.#door = new PeerDoor(identity, (error) =>
+      this.log.error("a call of another agent failed: this is a bug", { error }),
+    );
+    this.#pool = this.#makePool();
+    this.#serverPart = config.server ? this.#makeServerPart(client, bootstrap) : null;
+    this.#servers = config.server ? null : this.#makeServerList(client);
+    const upstream = (this.#serverPart?.upstream ?? this.#servers) as Upstream;
     this.route = new Route({
-      authority: this.server,
+      server: this.#serverPart?.server ?? null,
+      upstream,
       topology: this,
       client,
       timers: this.timers,
       now: () => platform.now(),
       holdMs: config.performance.rpcHoldTimeoutMs,
     });
-    this.random = this.server.random;
+    this.backups = this.#makeBackups(client, upstream);
+    if (config.server) {
+      this.#door.serve(FORWARD_PATH, (_from, body) => this.route.answerForwarded(body));
+      this.#door.serve(FORWARD_RESTORE_PATH, (_from, body) => this.#restoreAtLeader(body.slice()));
+    }
     this.#dns = new DnsService({
       config: dnsConfig(config),
       domain: config.domain,
@@ -207,7 +165,7 @@ export class Agent implements Topology {
       random: this.random,
       logger: this.log,
       nodeName: config.nodeName,
-      coordinate: () => ORIGIN,
+      coordinate: () => this.coordinate,
       intervalMs: config.timings.syncCoordinateIntervalMinMs,
     });
     this.#watches = new Watches({
@@ -216,6 +174,69 @@ export class Agent implements Topology {
       logger: this.log,
       source: { route: this.route, events: this.events, local: this.local.state, waitMs: config.defaultQueryTimeMs },
     });
+  }
+
+  #makePool(): Pool {
+    const { config, platform, timers, logs } = this;
+    return new Pool({
+      ...poolSettings(config, "lan"),
+      platform,
+      peers: this.encryption.peers,
+      timers,
+      logs,
+      module: config.server ? "agent.server.serf" : "agent.client.serf",
+      listener: {
+        member: (_event, { name }) => this.#memberChanged(name),
+        userEvent: (event) => this.#userEvent(event),
+        nameLost: () => this.#stopped(1),
+        joinExhausted: () => this.#stopped(1),
+        failed: (error) => this.#failed(error),
+      },
+    });
+  }
+
+  #makeServerPart(client: PeerClient, bootstrap: Configuration | undefined): ServerPart {
+    const { config, platform, timers, metrics, logs } = this;
+    return new ServerPart({
+      config,
+      platform,
+      timers,
+      client,
+      door: this.#door,
+      metrics,
+      logs,
+      reconciled: this.#instruments.reconcile,
+      bootstrap,
+      self: () => this.self,
+      members: () => this.#members,
+      servers: () => serversOf(this.#pool.members, this.datacenter).filter(({ id }) => id !== this.config.nodeId),
+      leaderFound: () => this.local.serverUp(),
+      failed: (error) => this.#failed(error),
+    });
+  }
+
+  #makeServerList(client: PeerClient): ServerList {
+    const ping = (peer: Peer): Promise<unknown> => client.call(peer, PING_PATH, new Uint8Array(0), PING_TIMEOUT_MS);
+    return new ServerList({ timers: this.timers, random: this.random, ping });
+  }
+
+  #makeBackups(client: PeerClient, upstream: Upstream): Backups {
+    if (this.#serverPart === null) return new ClientBackups(client, upstream);
+    const backups = new ServerBackups({
+      server: this.server,
+      platform: this.platform,
+      timers: this.timers,
+      holdMs: this.config.performance.rpcHoldTimeoutMs,
+      failed: (error) => this.log.error("failed to delete a staged backup", { error }),
+    });
+    backups.serve(this.#door);
+    return backups;
+  }
+
+  /** The server's part of a server agent. @throws AssertionError on a client, which has none: ask `config.server`. */
+  get server(): Server {
+    assert(this.#serverPart !== null, "a client agent has no server");
+    return this.#serverPart.server;
   }
 
   get datacenter(): string {
@@ -229,8 +250,11 @@ export class Agent implements Topology {
   /** Reads what is stored and takes part. @throws OperationalError that says what is wrong with it and what to do. */
   async start(): Promise<void> {
     await discardStaleBackups(this.platform.blobs);
-    await this.server.start();
-    this.#servers.start();
+    await this.encryption.start();
+    // A leader asks the pool at once who is there: this agent must be.
+    await this.#pool.start();
+    await this.#serverPart?.start();
+    this.#servers?.start();
     await this.local.start();
     this.metrics.start();
     this.#watches.set(this.config.watches);
@@ -245,14 +269,14 @@ export class Agent implements Topology {
       {
         Datacenter: datacenter,
         AreaID: "wan",
-        Coordinates: [{ Node: `${nodeName}.${datacenter}`, Segment: "", Coord: ORIGIN }],
+        Coordinates: [{ Node: nodeName, Segment: "", Coord: this.coordinate }],
       },
     ];
   }
 
-  /** Tells every agent of the datacenter, this one first. */
-  fireEvent(event: UserEvent): void {
-    this.events.note({ ...event, LTime: ++this.#eventTime });
+  /** Tells every agent of the datacenter, this one first. @throws OperationalError when it is too large. */
+  fireEvent(event: Omit<UserEvent, "LTime">): Promise<void> {
+    return this.#pool.fire(EVENT_NAME, encodeEvent(event), false);
   }
 
   /** Answers one DNS message. */
@@ -261,8 +285,8 @@ export class Agent implements Topology {
   }
 
   /** Answers a call of another agent, from an IP address. Errors are answers too: it never rejects. */
-  peer(path: string, bytes: Uint8Array, _from: string): Promise<Uint8Array> {
-    return this.#door.handle(path, bytes);
+  peer(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> {
+    return this.encryption.peer(path, bytes, from);
   }
 
   /** Reads the configuration anew; the runtime, which knows the files, sets it. @throws OperationalError when it is faulty. */
@@ -281,15 +305,11 @@ export class Agent implements Topology {
     this.#watches.set(config.watches);
   }
 
-  /** Leaves the datacenter. */
+  /** Leaves the datacenter: hands leadership over, tells the pool, and answers until others have heard. */
   async leave(): Promise<void> {
     this.log.info("leaving the datacenter");
-    if (this.server.leading && !this.server.alone) {
-      // Nobody need wait for an election.
-      await this.server.group
-        .transfer(null)
-        .catch((error: unknown) => this.log.warn("failed to transfer leadership", { error }));
-    }
+    await this.#serverPart?.leave();
+    await this.#pool.leave();
     this.#instruments.left.add(1);
   }
 
@@ -301,41 +321,49 @@ export class Agent implements Topology {
     );
   }
 
-  /** @throws OperationalError always, in this build: it has no gossip, so there is nobody to join. */
-  async join(address: string, _wan: boolean): Promise<void> {
-    throw new OperationalError(
-      "unsupported",
-      `1 error occurred: Failed to join ${address}: this build cannot join other agents yet`,
-    );
+  /** Joins the pool of the agent at an address. @throws OperationalError that says why there was no joining. */
+  async join(address: string, wan: boolean): Promise<void> {
+    if (wan) throw new OperationalError("unsupported", "this build cannot join other datacenters");
+    const { contacted, failures } = await this.#pool.join([address], true);
+    if (contacted === 0 && failures.length > 0) throw joinError(failures);
   }
 
-  /** @throws OperationalError when there is no such member. */
-  forceLeave(node: string): void {
-    if (node !== this.config.nodeName && node !== `${this.config.nodeName}.${this.datacenter}`)
+  /** Takes a failed member for left. @throws OperationalError when there is no such member. */
+  async forceLeave(node: string, prune: boolean): Promise<void> {
+    const suffix = `.${this.datacenter}`;
+    const name = node.endsWith(suffix) ? node.slice(0, -suffix.length) : node;
+    if (!(await this.#pool.forceLeave(name, prune)))
       throw new OperationalError("refused", `agent: No node found with name '${node}'`);
   }
 
-  /** The members of the LAN pool, or of the WAN pool. */
+  /** The members of the LAN pool; or of the WAN pool, which are the servers. */
   members(wan: boolean): ShownMember[] {
-    return [ownMember(this.config, wan)];
+    if (!wan) return this.#pool.members.map(shownMember);
+    return this.config.server ? wanMembers(this.#pool.members, this.datacenter) : [];
+  }
+
+  /** This agent's place in the network. */
+  get coordinate(): Coordinate {
+    return (this.#pool.coordinate as Coordinate | null) ?? ORIGIN;
   }
 
   /** The body of /v1/agent/self. */
   describe(): unknown {
-    return describeAgent(this.config, ORIGIN, this.statistics());
+    return describeAgent(this.config, this.coordinate, shownMember(this.#pool.self), this.statistics());
   }
 
   statistics(): UserMap<UserMap> {
     const { checks, services } = this.local.state;
     const memory = this.platform.host?.memory() ?? { rss: 0, heapUsed: 0 };
-    return statistics(this.config, this.server, {
+    return statistics(this.config, this.#serverPart?.server ?? null, {
       now: this.platform.now(),
       services: services.size,
       checks: checks.size,
       ttls: [...checks.values()].filter(({ spec }) => spec?.kind === "ttl").length,
-      members: 1,
+      pool: this.#pool.statistics(this.encryption.enabled),
+      encrypted: this.encryption.enabled,
+      knownServers: this.#servers?.peers.length ?? 0,
       datacenters: 1,
-      eventTime: this.#eventTime,
       heapUsed: memory.heapUsed,
       rss: memory.rss,
     });
@@ -345,7 +373,11 @@ export class Agent implements Topology {
   wake(): void {
     const due = this.timers.next;
     // A timer that goes off early is not late by less than nothing.
-    if (due !== null) this.#instruments.loopDelay.add(Math.max(0, this.platform.now() - due));
+    if (due !== null) {
+      const lateMs = Math.max(0, this.platform.now() - due);
+      this.#instruments.loopDelay.add(lateMs);
+      this.#pool.loopDelay(lateMs);
+    }
     this.timers.wake();
   }
 
@@ -354,132 +386,103 @@ export class Agent implements Topology {
     this.metrics.stop();
     this.#watches.stop();
     this.#coordinate.stop();
-    this.#servers.stop();
+    this.#servers?.stop();
+    await this.#pool.stop();
     await this.local.stop();
-    this.server.stop();
+    this.#serverPart?.stop();
     await this.platform.log.close();
   }
 
-  /** `ip:port` of the leader, "" when none is known. */
-  get leaderAddress(): string {
-    const { leader } = this.server;
-    return this.server.raft.configuration.servers.find(({ id }) => id === leader)?.address ?? "";
-  }
-
-  /** `ip:port` of every voter. */
-  get peerAddresses(): string[] {
-    return this.server.raft.configuration.servers.filter(({ voter }) => voter).map(({ address }) => address);
+  /** Who leads and who votes, as this agent's server knows it. */
+  groupStatus(): GroupStatus | Promise<GroupStatus> {
+    if (this.#serverPart !== null) {
+      const { leader, raft } = this.server;
+      const { servers } = raft.configuration;
+      return {
+        leader: servers.find(({ id }) => id === leader)?.address ?? "",
+        voters: servers.filter(({ voter }) => voter).map(({ address }) => address),
+      };
+    }
+    const asked = this.route.local(raftConfiguration, null);
+    return Promise.resolve(asked).then(({ Servers }) => ({
+      leader: Servers.find(({ Leader }) => Leader)?.Address ?? "",
+      voters: Servers.filter(({ Voter }) => Voter).map(({ Address }) => Address),
+    }));
   }
 
   /** This agent as the LAN pool sees it. */
   get self(): Member {
-    const { config } = this;
-    return {
-      name: config.nodeName,
-      id: config.nodeId,
-      address: config.advertiseAddress,
-      datacenter: config.datacenter,
-      status: "alive",
-      server: config.server ? { port: config.ports.server, meta: serverMeta() } : null,
-    };
+    return catalogMember(this.#pool.self);
   }
 
-  #bootstrapConfiguration(): Configuration | null {
-    const { config } = this;
-    if (!config.server || !(config.dev || config.bootstrap || config.bootstrapExpect === 1)) return null;
-    return {
-      servers: [{ id: config.nodeId, address: `${config.advertiseAddress}:${config.ports.server}`, voter: true }],
-    };
+  get #members(): Member[] {
+    return this.#pool.members.map(catalogMember);
   }
 
-  #leadership(leading: boolean, leader: string | null): void {
-    if (leading) {
-      this.log.info("cluster leadership acquired");
-      this.log.info("New leader elected", { payload: this.config.nodeName });
-      this.#reconcile();
-      this.#initialiseAutopilot();
-      void this.#bootstrapConfigEntries();
-      this.local.serverUp();
-    } else if (leader === null) this.log.warn("cluster leadership lost");
-    else if (leader !== this.config.nodeId) {
-      this.log.info("New leader elected", { payload: leader });
-      this.local.serverUp();
-    }
+  /** The pool says something new of a member. */
+  #memberChanged(name: string): void {
+    const member = this.#pool.member(name);
+    // One that was reaped has left for good.
+    if (member !== null) this.#serverPart?.memberChanged(catalogMember(member));
+    const servers = this.#servers;
+    if (servers === null) return;
+    const before = servers.peers.length;
+    servers.update(serversOf(this.#pool.members, this.datacenter));
+    if (before === 0 && servers.peers.length > 0) this.local.serverUp();
+  }
+
+  #userEvent({ name, time, payload }: PoolEvent): void {
+    if (name !== EVENT_NAME) return;
+    const event = decodeEvent(payload, time);
+    if (event === null) this.log.warn("an event cannot be read: an agent of another version sent it");
+    else if (isEventFor(event, this.config.nodeName, this.#services())) this.events.note(event);
+  }
+
+  *#services(): Iterable<NodeService> {
+    for (const { service } of this.local.state.services.values()) yield service;
   }
 
   /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */
   async restore(snapshot: Uint8Array): Promise<void> {
-    await this.route.toLeader(RESTORE_PATH, snapshot, RESTORE_TIMEOUT_MS, () => this.#restoreHere(snapshot));
+    if (this.#serverPart === null)
+      await this.route.toLeader(FORWARD_RESTORE_PATH, snapshot, RESTORE_TIMEOUT_MS, noServerHere);
+    else await this.#restoreAtLeader(snapshot);
   }
 
-  async #restoreHere(snapshot: Uint8Array): Promise<Uint8Array> {
-    await this.server.restore(snapshot);
-    // The state may be another cluster's: this server says again what it is.
-    this.#reconcile();
-    this.#initialiseAutopilot();
-    this.local.serverUp();
-    return new Uint8Array(0);
-  }
-
-  /** Another server has said who it is: the leader has the catalog say so too. */
-  #noted(member: Member): void {
-    if (!this.server.leading) return;
-    const command = reconcileMember(member, this.server.state);
-    if (command !== null)
-      this.server.write(command).catch((error: unknown) => this.log.error("failed to reconcile member", { error }));
-  }
-
-  #reconcile(): void {
-    for (const member of this.#servers.members) this.#noted(member);
-    const startedMs = this.platform.now();
-    const done = (): void => this.#instruments.reconcile.add(this.platform.now() - startedMs);
-    const command = reconcileMember(this.self, this.server.state);
-    if (command === null) done();
-    else
-      this.server
-        .write(command)
-        .then(done, (error: unknown) => this.log.error("failed to reconcile member", { error }));
-  }
-
-  /** A leader that finds no autopilot configuration writes the one of its files. */
-  #initialiseAutopilot(): void {
-    if (this.server.state.autopilotConfig().value !== null) return;
-    const { autopilot } = this.config;
-    const config = {
-      CleanupDeadServers: autopilot.cleanupDeadServers,
-      LastContactThreshold: autopilot.lastContactThresholdMs * nsPerMs,
-      MaxTrailingLogs: autopilot.maxTrailingLogs,
-      MinQuorum: autopilot.minQuorum,
-      ServerStabilizationTime: autopilot.serverStabilizationTimeMs * nsPerMs,
-    };
-    this.server
-      .write({ type: "autopilot.set", config, cas: null })
-      .catch((error: unknown) => this.log.error("failed to initialise autopilot", { error }));
-  }
-
-  /** A leader writes the configuration entries of its files that are not there yet. */
-  async #bootstrapConfigEntries(): Promise<void> {
-    for (const entry of this.#configEntries) {
-      const { Kind: kind, Name: name } = entry;
-      try {
-        await this.server.command(configEntrySet, { entry, cas: 0 });
-      } catch (error) {
-        this.log.error("failed to bootstrap configuration entry", { kind, name, error });
-      }
-    }
-  }
-
-  /** The member that a server of the Raft group is. */
-  #serverMember(id: string): ServerMember | null {
-    const { self } = this;
-    const member = id === self.id ? self : this.#servers.member(id);
-    if (member === null) return null;
-    const meta = id === self.id ? this.config.nodeMeta : NO_META;
-    return { name: member.name, status: member.status, version: CONSUL_VERSION, meta };
+  #restoreAtLeader(snapshot: Uint8Array): Promise<Uint8Array> {
+    const part = this.#serverPart as ServerPart;
+    return this.route.toLeader(RESTORE_PATH, snapshot, RESTORE_TIMEOUT_MS, () => part.restoreHere(snapshot));
   }
 
   #failed(error: unknown): void {
     this.log.error("server stopped: it cannot go on safely", { error });
     this.#stopped(1);
   }
+}
+
+/** The servers of a datacenter that can be called. */
+function serversOf(members: readonly MemberView[], datacenter: string): Peer[] {
+  return members.flatMap((member) => {
+    const server = member.status === "alive" ? serverTags(member) : null;
+    return server === null || server.datacenter !== datacenter ? [] : [{ id: server.id, address: server.address }];
+  });
+}
+
+/** The members of the WAN pool, as far as this datacenter goes: its servers. */
+function wanMembers(members: readonly MemberView[], datacenter: string): ShownMember[] {
+  return members.flatMap((member) => {
+    const server = serverTags(member);
+    if (server === null) return [];
+    const shown = shownMember(member);
+    return [{ ...shown, Name: `${shown.Name}.${datacenter}`, Port: server.wanJoinPort }];
+  });
+}
+
+const noServerHere = (): never => {
+  throw new OperationalError("no-leader", "a client agent leads nothing");
+};
+
+function seedOf(platform: Pick<Platform, "random">): number {
+  const bytes = platform.random(4);
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
 }

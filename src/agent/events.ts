@@ -1,4 +1,7 @@
 // User events (https://developer.hashicorp.com/consul/api-docs/event): what this agent has seen of them, the newest 256.
+import { decode, encode } from "../codec/value.ts";
+import { matchesPattern } from "../filter/pattern.ts";
+import { isUuid } from "../util/bytes.ts";
 
 /** An event as it goes around; filters are regular expressions that each receiver tests itself. */
 export interface UserEvent {
@@ -13,6 +16,7 @@ export interface UserEvent {
 }
 
 const KEPT = 256;
+const EVENT_VERSION = 1;
 
 /** The events that one agent has seen. */
 export class Events {
@@ -52,4 +56,54 @@ export class Events {
 function idIndex(id: string): string {
   const hex = id.replaceAll("-", "");
   return String(BigInt(`0x${hex.slice(0, 16)}`) ^ BigInt(`0x${hex.slice(16)}`));
+}
+
+/** An event as the pool carries it, without the time, which is the pool's. */
+export function encodeEvent({
+  ID,
+  Payload,
+  NodeFilter,
+  ServiceFilter,
+  TagFilter,
+  Version,
+  Name,
+}: Omit<UserEvent, "LTime">): Uint8Array {
+  return encode({ ID, Name, Payload, NodeFilter, ServiceFilter, TagFilter, Version });
+}
+
+/** Null for what is none, or of a version that is not known here: other members may send anything. */
+export function decodeEvent(bytes: Uint8Array, LTime: number): UserEvent | null {
+  try {
+    const { ID, Name, Payload, NodeFilter, ServiceFilter, TagFilter, Version } = decode(bytes) as Record<
+      string,
+      unknown
+    >;
+    const texts = [ID, Name, NodeFilter, ServiceFilter, TagFilter];
+    if (!texts.every((text) => typeof text === "string") || !isUuid(ID as string) || Version !== EVENT_VERSION)
+      return null;
+    if (Payload !== null && !(Payload instanceof Uint8Array)) return null;
+    return { ID, Name, Payload, NodeFilter, ServiceFilter, TagFilter, Version, LTime } as UserEvent;
+  } catch {
+    // Not even a value.
+    return null;
+  }
+}
+
+/**
+ * True when the event is meant for this node: its name matches the node filter, and one service of its own the filters of
+ * service and tag.
+ */
+export function isEventFor(
+  event: Pick<UserEvent, "NodeFilter" | "ServiceFilter" | "TagFilter">,
+  nodeName: string,
+  services: Iterable<{ readonly Service: string; readonly Tags: readonly string[] | null }>,
+): boolean {
+  const { NodeFilter, ServiceFilter, TagFilter } = event;
+  if (!matchesPattern(NodeFilter, nodeName)) return false;
+  if (ServiceFilter === "") return true;
+  for (const { Service, Tags } of services) {
+    if (!matchesPattern(ServiceFilter, Service)) continue;
+    if (TagFilter === "" || Tags?.some((tag) => matchesPattern(TagFilter, tag)) === true) return true;
+  }
+  return false;
 }

@@ -1,84 +1,19 @@
-// What the agent says of itself: its member record, as Serf would show it, and /v1/agent/self with the statistics of
-// `proconsul info`.
+// What the agent says of itself: /v1/agent/self with the statistics of `proconsul info`.
 import type { AgentConfig } from "../config/agent-config.ts";
 import { sanitise } from "../config/sanitise.ts";
 import type { Server } from "../server/server.ts";
 import type { UserMap } from "../types/records.ts";
 import { toUserMap } from "../util/user-map.ts";
 import { CONSUL_VERSION, VERSION } from "../version.ts";
-
-/** A member as /v1/agent/members shows it; `Status` is Serf's number: 1 alive, 2 leaving, 3 left, 4 failed. */
-export interface ShownMember {
-  Name: string;
-  Addr: string;
-  Port: number;
-  Tags: UserMap;
-  Status: number;
-  ProtocolMin: number;
-  ProtocolMax: number;
-  ProtocolCur: number;
-  DelegateMin: number;
-  DelegateMax: number;
-  DelegateCur: number;
-}
-
-const PROTOCOL = { ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4 };
-const ALIVE = 1;
-
-/** The tags by which servers and clients know each other. */
-function memberTags(config: AgentConfig): UserMap {
-  const tags: [string, string][] = [
-    ["role", config.server ? "consul" : "node"],
-    ["dc", config.datacenter],
-    ["segment", ""],
-    ["id", config.nodeId],
-    ["vsn", "2"],
-    ["vsn_min", "2"],
-    ["vsn_max", "3"],
-    ["build", `${CONSUL_VERSION}:proconsul-${VERSION}`],
-  ];
-  if (config.server) {
-    tags.push(
-      ["port", String(config.ports.server)],
-      ["wan_join_port", String(config.ports.serfWan)],
-      ["raft_vsn", "3"],
-      ["acls", "0"],
-      ["ft_fs", "1"],
-      ["ft_si", "1"],
-    );
-    if (config.bootstrap || config.dev) tags.push(["bootstrap", "1"]);
-    if (config.bootstrapExpect > 0) tags.push(["expect", String(config.bootstrapExpect)]);
-  }
-  return toUserMap(tags);
-}
-
-/** The agent's own record in the LAN pool, or in the WAN pool. */
-export function ownMember(config: AgentConfig, wan: boolean): ShownMember {
-  return {
-    Name: wan ? `${config.nodeName}.${config.datacenter}` : config.nodeName,
-    Addr: wan ? config.advertiseAddressWan : config.advertiseAddress,
-    Port: wan ? config.ports.serfWan : config.ports.serfLan,
-    Tags: memberTags(config),
-    Status: ALIVE,
-    ...PROTOCOL,
-  };
-}
-
-/** The service `consul` of a server shows these of its tags. */
-export function serverMeta(): UserMap {
-  return toUserMap([
-    ["non_voter", "false"],
-    ["raft_version", "3"],
-    ["read_replica", "false"],
-    ["serf_protocol_current", "2"],
-    ["serf_protocol_min", "1"],
-    ["serf_protocol_max", "5"],
-    ["version", CONSUL_VERSION],
-  ]);
-}
+import type { ShownMember } from "./member-tags.ts";
 
 /** The body of /v1/agent/self. */
-export function describeAgent(config: AgentConfig, coordinate: unknown, stats: UserMap<UserMap>): unknown {
+export function describeAgent(
+  config: AgentConfig,
+  coordinate: unknown,
+  member: ShownMember,
+  stats: UserMap<UserMap>,
+): unknown {
   return {
     Config: {
       Datacenter: config.datacenter,
@@ -99,7 +34,7 @@ export function describeAgent(config: AgentConfig, coordinate: unknown, stats: U
       buildDate: "0001-01-01 00:00:00 +0000 UTC",
     }),
     Coord: coordinate,
-    Member: ownMember(config, false),
+    Member: member,
     Stats: stats,
     Meta: toUserMap([
       ...Object.entries(config.nodeMeta),
@@ -109,12 +44,9 @@ export function describeAgent(config: AgentConfig, coordinate: unknown, stats: U
   };
 }
 
-/** What `info` prints, section by section. */
-export function statistics(config: AgentConfig, server: Server, counts: AgentCounts): UserMap<UserMap> {
-  const { raft } = server;
-  const section = (entries: readonly (readonly [string, string | number | boolean])[]): UserMap =>
-    toUserMap(entries.map(([key, value]) => [key, String(value)] as const));
-  const leader = raft.configuration.servers.find(({ id }) => id === server.leader)?.address ?? "";
+/** What `info` prints, section by section; `server` is null at a client. */
+export function statistics(config: AgentConfig, server: Server | null, counts: AgentCounts): UserMap<UserMap> {
+  const { pool } = counts;
   return toUserMap<UserMap>([
     [
       "agent",
@@ -134,62 +66,72 @@ export function statistics(config: AgentConfig, server: Server, counts: AgentCou
         ["proconsul", VERSION],
       ]),
     ],
-    [
-      "consul",
-      section([
-        ["acl", "disabled"],
-        ["bootstrap", config.bootstrap || config.dev],
-        ["known_datacenters", counts.datacenters],
-        ["leader", server.leading],
-        ["leader_addr", leader],
-        ["server", config.server],
-      ]),
-    ],
-    [
-      "raft",
-      section([
-        ["applied_index", server.appliedIndex],
-        ["commit_index", raft.commitIndex],
-        ["fsm_pending", 0],
-        ["last_contact", server.leading ? "0" : `${Math.round(raft.lastContact(counts.now))}ms`],
-        ["last_log_index", raft.lastIndex],
-        ["last_log_term", raft.lastTerm],
-        ["last_snapshot_index", raft.snapshotIndex],
-        ["latest_configuration", JSON.stringify(raft.configuration.servers)],
-        ["latest_configuration_index", raft.configurationIndex],
-        ["num_peers", Math.max(0, raft.configuration.servers.filter(({ voter }) => voter).length - 1)],
-        ["protocol_version", 3],
-        ["state", raft.role === "leader" ? "Leader" : raft.role === "follower" ? "Follower" : "Candidate"],
-        ["term", raft.term],
-      ]),
-    ],
+    ["consul", server === null ? clientSection(counts) : serverSection(config, server, counts)],
+    ...(server === null ? [] : [["raft", raftSection(server, counts.now)] as const]),
     [
       "runtime",
       section([
         ["heap_used", counts.heapUsed],
         ["rss", counts.rss],
-        ["blocked_queries", server.blocked],
+        ["blocked_queries", server?.blocked ?? 0],
       ]),
     ],
-    [
-      "serf_lan",
-      section([
-        ["members", counts.members],
-        ["failed", 0],
-        ["left", 0],
-        ["event_time", counts.eventTime],
-        ["encrypted", false],
-      ]),
-    ],
-    [
-      "serf_wan",
-      section([
-        ["members", 1],
-        ["failed", 0],
-        ["left", 0],
-        ["encrypted", false],
-      ]),
-    ],
+    ["serf_lan", pool],
+    ...(server === null
+      ? []
+      : [
+          [
+            "serf_wan",
+            section([
+              ["members", 1],
+              ["failed", 0],
+              ["left", 0],
+              ["encrypted", counts.encrypted],
+            ]),
+          ] as const,
+        ]),
+  ]);
+}
+
+function section(entries: readonly (readonly [string, string | number | boolean])[]): UserMap {
+  return toUserMap(entries.map(([key, value]) => [key, String(value)] as const));
+}
+
+function clientSection({ knownServers }: AgentCounts): UserMap {
+  return section([
+    ["acl", "disabled"],
+    ["known_servers", knownServers],
+    ["server", false],
+  ]);
+}
+
+function serverSection(config: AgentConfig, server: Server, { datacenters }: AgentCounts): UserMap {
+  const leader = server.raft.configuration.servers.find(({ id }) => id === server.leader)?.address ?? "";
+  return section([
+    ["acl", "disabled"],
+    ["bootstrap", config.bootstrap || config.dev],
+    ["known_datacenters", datacenters],
+    ["leader", server.leading],
+    ["leader_addr", leader],
+    ["server", true],
+  ]);
+}
+
+function raftSection({ raft, leading, appliedIndex }: Server, now: number): UserMap {
+  return section([
+    ["applied_index", appliedIndex],
+    ["commit_index", raft.commitIndex],
+    ["fsm_pending", 0],
+    ["last_contact", leading ? "0" : `${Math.round(raft.lastContact(now))}ms`],
+    ["last_log_index", raft.lastIndex],
+    ["last_log_term", raft.lastTerm],
+    ["last_snapshot_index", raft.snapshotIndex],
+    ["latest_configuration", JSON.stringify(raft.configuration.servers)],
+    ["latest_configuration_index", raft.configurationIndex],
+    ["num_peers", Math.max(0, raft.configuration.servers.filter(({ voter }) => voter).length - 1)],
+    ["protocol_version", 3],
+    ["state", raft.role === "leader" ? "Leader" : raft.role === "follower" ? "Follower" : "Candidate"],
+    ["term", raft.term],
   ]);
 }
 
@@ -199,9 +141,12 @@ export interface AgentCounts {
   services: number;
   checks: number;
   ttls: number;
-  members: number;
+  /** The section of the LAN pool. */
+  pool: UserMap;
+  /** Of a client: the servers that it can use. */
+  knownServers: number;
   datacenters: number;
-  eventTime: number;
+  encrypted: boolean;
   heapUsed: number;
   rss: number;
 }

@@ -1,23 +1,24 @@
-// The servers of the datacenter that this server knows, learned by asking the addresses of `retry_join` who is there.
-// From them a new group makes its first configuration (`bootstrap_expect`), and a leader takes up servers that come later.
+// The other servers of the datacenter, as each says of itself when it is asked; who they are comes from the LAN pool. From
+// them a new group makes its first configuration (`bootstrap_expect`), and a leader takes up servers that come later.
 //
 // A group begins when exactly as many empty servers as expected know each other, each all of them. The first that sees so
 // begins it; the others take over its configuration, as long as nobody has been elected in it. An empty server that a
 // group in work names among its own has lost its disk: it gets nothing from here, and waits for an operator.
 import { decode, encode } from "../codec/value.ts";
 import type { Timer, Timers } from "../host/timers.ts";
-import { makeConfiguration } from "../raft/configuration.ts";
+import { isConfiguration, makeConfiguration } from "../raft/configuration.ts";
 import type { Configuration } from "../raft/types.ts";
-import type { PeerClient, PeerDoor } from "../rpc/peer-door.ts";
+import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { Member } from "../server/reconcile.ts";
 import type { Server } from "../server/server.ts";
 import { OperationalError } from "../types/error.ts";
+import { isUuid } from "../util/bytes.ts";
 
 /** The path by which servers introduce themselves. */
 const HELLO_PATH = "/rpc/1/hello";
 
 const TIMEOUT_MS = 2000;
-/** How often addresses are asked, before there is a group and after. */
+/** How often servers are asked, before there is a group and after. */
 const FORMING_MS = 250;
 const FORMED_MS = 5000;
 
@@ -45,21 +46,56 @@ export interface ServersOptions {
   readonly address: string;
   /** How many servers the first configuration is to have; 0 or 1: not made here. */
   readonly expect: number;
-  /** `host:port` of servers to ask. */
-  readonly addresses: readonly string[];
+  /** The other servers of the pool. */
+  peers(): readonly Peer[];
   /** How long a new server must be there before it gets a vote. */
   readonly stabilizationMs: number;
-  /** A server has said who it is. */
-  noted(member: Member): void;
   log(level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
+}
+
+/** No group has so many. */
+const KNOWN_MAX = 256;
+
+/** True for what a server says of itself. */
+function isHello(hello: unknown): hello is Hello {
+  if (typeof hello !== "object" || hello === null) return false;
+  const { member, address, state, configuration, knows } = hello as Record<string, unknown>;
+  const isKnown = state === "empty" || state === "begun" || state === "working";
+  // Who is empty has no configuration yet, and an empty one is none.
+  const { servers } = (configuration ?? {}) as { servers?: unknown };
+  const isEmpty = Array.isArray(servers) && servers.length === 0;
+  return (
+    isKnown &&
+    isMember(member) &&
+    typeof address === "string" &&
+    (isEmpty || isConfiguration(configuration)) &&
+    Array.isArray(knows) &&
+    knows.every((id) => typeof id === "string")
+  );
+}
+
+function isMember(member: unknown): member is Member {
+  if (typeof member !== "object" || member === null) return false;
+  const { name, id, address, datacenter, status, server } = member as Record<string, unknown>;
+  if (![name, id, address, datacenter].every((text) => typeof text === "string" && text !== "")) return false;
+  // Of itself a server says nothing else.
+  if (status !== "alive" || !isUuid(id as string)) return false;
+  if (server === null) return true;
+  if (typeof server !== "object") return false;
+  const { port, meta } = server as Record<string, unknown>;
+  if (!Number.isInteger(port) || typeof meta !== "object" || meta === null || Array.isArray(meta)) return false;
+  return Object.values(meta).every((text) => typeof text === "string");
 }
 
 /** The directory, and the work of filling it. */
 export class Servers {
   readonly #options: ServersOptions;
   readonly #known = new Map<string, { hello: Hello; sinceMs: number }>();
+  /** Ids of servers that refuse, as the log has it. */
+  readonly #refusals = new Set<string>();
   #timer: Timer | null = null;
-  #stopped = false;
+  #stopped = true;
+  #isAsking = false;
   #changing = false;
   #warned = false;
 
@@ -75,7 +111,8 @@ export class Servers {
   }
 
   start(): void {
-    if (this.#options.addresses.length > 0) void this.#round();
+    this.#stopped = false;
+    if (this.#options.peers().length > 0) void this.#round();
   }
 
   stop(): void {
@@ -83,28 +120,33 @@ export class Servers {
     this.#options.timers.cancel(this.#timer);
   }
 
-  /** The members that are servers, this one not among them. */
-  get members(): Member[] {
-    return [...this.#known.values()].map(({ hello }) => hello.member);
-  }
-
-  member(id: string): Member | null {
-    return this.#known.get(id)?.hello.member ?? null;
+  /** The pool says something new of a server: it is asked soon. */
+  memberChanged(): void {
+    if (this.#stopped || this.#isAsking) return;
+    const { timers } = this.#options;
+    timers.cancel(this.#timer);
+    this.#timer = timers.after(0, () => void this.#round());
   }
 
   async #round(): Promise<void> {
-    const { addresses, address, client, timers, server } = this.#options;
+    const { peers, client, timers, server } = this.#options;
     const hello = encode(this.#hello());
-    const ask = async (at: string): Promise<void> => {
-      if (at === address) return;
+    const asked = peers();
+    const ids = new Set(asked.map(({ id }) => id));
+    for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
+    const ask = async (peer: Peer): Promise<void> => {
       try {
-        this.#note(decode(await client.call({ id: "", address: at }, HELLO_PATH, hello, TIMEOUT_MS)) as Hello);
-      } catch {
+        this.#note(decode(await client.call(peer, HELLO_PATH, hello, TIMEOUT_MS)) as Hello);
+      } catch (error) {
         // Nobody there yet: it is asked again.
+        this.#unanswered(peer, error);
       }
     };
-    await Promise.all(addresses.map(ask));
-    if (this.#stopped) return;
+    this.#isAsking = true;
+    await Promise.all(asked.map(ask));
+    this.#isAsking = false;
+    // Alone it need not wake for this: the pool will tell.
+    if (this.#stopped || asked.length === 0) return;
     this.#bootstrap();
     void this.#admit();
     this.#timer = timers.after(server.isVirgin ? FORMING_MS : FORMED_MS, () => void this.#round());
@@ -133,19 +175,21 @@ export class Servers {
     return [...own, ...others.map(({ hello }) => hello.member.id)].sort();
   }
 
+  /** Who refuses will go on refusing until somebody does something: that is said once. */
+  #unanswered({ id, address }: Peer, error: unknown): void {
+    if (!(error instanceof OperationalError) || error.code !== "refused" || this.#refusals.has(id)) return;
+    this.#refusals.add(id);
+    this.#options.log("warn", "a server refuses this one", { address, error });
+  }
+
   #note(hello: Hello): void {
-    const { member, state, knows } = hello;
-    if (
-      typeof member?.id !== "string" ||
-      typeof hello.address !== "string" ||
-      typeof state !== "string" ||
-      !Array.isArray(knows)
-    )
-      throw new OperationalError("invalid-request", "a server's introduction is malformed");
+    if (!isHello(hello)) throw new OperationalError("invalid-request", "a server's introduction is malformed");
+    const { member } = hello;
     if (member.id === this.#options.self().id) return;
+    if (!this.#known.has(member.id) && this.#known.size >= KNOWN_MAX)
+      throw new OperationalError("refused", `there are ${KNOWN_MAX} servers already`);
     const sinceMs = this.#known.get(member.id)?.sinceMs ?? this.#options.now();
     this.#known.set(member.id, { hello, sinceMs });
-    this.#options.noted(member);
   }
 
   #bootstrap(): void {

@@ -66,7 +66,7 @@ export class Gossip {
     // Too late for its deadline: answers may be waiting behind whatever woke this process.
     if (this.#deadlineMs < Infinity) noteStall(core, core.now - this.#deadlineMs);
     if (core.isStarted) this.#handle(input);
-    else if (input.type === "start") this.#start();
+    else if (input.type === "start") this.#start(input.times);
     else core.drop("unexpected");
     this.#finish();
     return core.effects;
@@ -109,9 +109,14 @@ export class Gossip {
     }
   }
 
-  #start(): void {
+  #start(times: { readonly member: number; readonly event: number } | undefined): void {
     const core = this.#core;
     core.isStarted = true;
+    if (times !== undefined) {
+      core.clock.witness(times.member);
+      core.eventClock.witness(times.event);
+      core.events.minTime = times.event;
+    }
     core.self.incarnation = 1;
     core.table.setState(core.self, "alive", core.now);
     // Time 0 was before everything.

@@ -336,8 +336,8 @@ export type FailureReason =
 
 /** What the host tells the machine. */
 export type GossipInput =
-  /** First input, once. */
-  | { type: "start" }
+  /** First input, once. `times`: the clocks of a former life; events of before are then not delivered again. */
+  | { type: "start"; times?: { readonly member: number; readonly event: number } }
   /** `deadline` has passed. Too early or too often does no harm. */
   | { type: "timeout" }
   /** The answer to a call. `rttMs`: the round trip without the making of a connection, if the host can tell. */

@@ -159,8 +159,8 @@ function leave(c: Context): Reply {
 /** Time for the answer to go out. */
 const LEAVE_DELAY_MS = 100;
 
-function forceLeave(c: Context): Reply {
-  c.agent.forceLeave(c.requireTail("Missing node name"));
+async function forceLeave(c: Context): Promise<Reply> {
+  await c.agent.forceLeave(c.requireTail("Missing node name"), c.query.has("prune"));
   return emptyReply();
 }
 

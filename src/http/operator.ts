@@ -137,10 +137,9 @@ export const operatorRoutes: readonly RouteRow[] = [
 
 async function getConfiguration(c: Context): Promise<Reply> {
   if (!c.query.has("stale")) return c.reply(await c.command(raftConfiguration, null));
-  // While there is no leader to ask, this server says what it knows.
+  // While there is no leader to ask, a server says what it knows.
   c.requireLocalDatacenter();
-  const prepared = raftConfiguration.prepare(c.agent.server, null);
-  return c.reply("answer" in prepared ? await prepared.answer : null);
+  return c.reply(await c.agent.route.local(raftConfiguration, null));
 }
 
 async function removePeer(c: Context): Promise<Reply> {
@@ -252,8 +251,10 @@ const usage = (datacenter: string, pretty: boolean): Encoding<Usage> => ({
 });
 
 const RELAY_FACTOR_MAX = 5;
+/** Serf's status of a member that is there. */
+const ALIVE = 1;
 
-/** The parameters are judged as Consul judges them; then there is no keyring to work on. */
+/** The parameters are judged as Consul judges them. Keys are listed; to change them while agents run is not in this build. */
 function keyring(c: Context): Reply {
   const relayFactor = c.query.get("relay-factor") ?? "";
   if (relayFactor !== "") {
@@ -279,10 +280,18 @@ function keyring(c: Context): Reply {
         "Invalid use of local-only: local-only can only be set for GET requests",
       );
   }
-  if (c.agent.config.encrypt === "")
+  const { encryption, config } = c.agent;
+  if (!encryption.enabled)
     throw new OperationalError("refused", "keyring is not enabled: the agent has no gossip encryption key (encrypt)");
-  throw new OperationalError(
-    "unsupported",
-    "keyring operations need gossip between agents, which this build does not have",
+  if (c.request.method !== "GET")
+    throw new OperationalError(
+      "unsupported",
+      "keys are not rotated in this build: to change the key, give all agents the new one and start them anew",
+    );
+  const pools = localOnly !== "" && parseBool(localOnly) === true ? [false] : [true, false];
+  return c.reply(
+    pools
+      .filter((wan) => !wan || (config.server && config.ports.serfWan > 0))
+      .map((wan) => encryption.report(wan, c.agent.members(wan).filter(({ Status }) => Status === ALIVE).length)),
   );
 }

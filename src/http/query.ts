@@ -159,7 +159,7 @@ function execute(c: Context, idOrName: string): Reply | Promise<Reply> {
 }
 
 function executed(c: Context, { query, nodes, sorted }: QueryExecution, limit: number): unknown {
-  const order = sorted ? [...nodes] : shuffled(nodes, c.agent.server.random);
+  const order = sorted ? [...nodes] : shuffled(nodes, c.agent.random);
   const shown = limit > 0 ? order.slice(0, limit) : order;
   return {
     Service: query.Service.Service,

@@ -1,6 +1,5 @@
 // /v1/snapshot: https://developer.hashicorp.com/consul/api-docs/snapshot. Streams of gzip around the archive of
 // util/snapshot-archive.ts.
-import { stageBackup } from "../server/backup.ts";
 import { OperationalError } from "../types/error.ts";
 import { concat } from "../util/bytes.ts";
 import { SnapshotArchiveReader } from "../util/snapshot-archive.ts";
@@ -34,26 +33,16 @@ const STATE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 
 async function save(c: Context): Promise<Reply> {
   c.requireLocalDatacenter();
-  const { server, platform, config } = c.agent;
-  if (!c.query.has("stale") && !(await server.untilCurrent(config.performance.rpcHoldTimeoutMs)))
-    throw new OperationalError("no-leader", "No cluster leader");
-  const { point, chunks } = server.backup();
-  const backup = await stageBackup({
-    blobs: platform.blobs,
-    id: server.newId(),
-    wallMs: platform.wall(),
-    point,
-    chunks,
-  });
+  const backup = await c.agent.backups.open(c.query.has("stale"));
   const headers = [
     "Content-Type",
     "application/x-gzip",
     "X-Consul-Index",
-    String(point.index),
+    String(backup.index),
     "X-Consul-Knownleader",
-    String(server.leader !== null),
+    String(backup.knownLeader),
     "X-Consul-Lastcontact",
-    String(Math.round(server.leading ? 0 : server.raft.lastContact(platform.now()))),
+    String(Math.round(backup.lastContactMs)),
   ];
   const archive = readable(backup.archive(), () => {
     backup.discard().catch((error: unknown) => c.agent.log.error("failed to delete a staged backup", { error }));

@@ -1,4 +1,6 @@
-// /v1/status: https://developer.hashicorp.com/consul/api-docs/status. Answered from what this agent knows; open to all.
+// /v1/status: https://developer.hashicorp.com/consul/api-docs/status. Answered from what this agent's server
+// knows; open to all.
+import type { GroupStatus } from "../agent/agent.ts";
 import type { Context } from "./context.ts";
 import type { Reply } from "./reply.ts";
 import type { RouteRow } from "./route-table.ts";
@@ -10,7 +12,7 @@ export const statusRoutes: readonly RouteRow[] = [
     params: [],
     permission: "none",
     summary: "The leader's address, or an empty string",
-    handle: (c) => replyOf(c, c.agent.leaderAddress),
+    handle: (c) => replyOf(c, ({ leader }) => leader),
   },
   {
     method: "GET",
@@ -18,11 +20,12 @@ export const statusRoutes: readonly RouteRow[] = [
     params: [],
     permission: "none",
     summary: "The addresses of the voters",
-    handle: (c) => replyOf(c, c.agent.peerAddresses),
+    handle: (c) => replyOf(c, ({ voters }) => voters),
   },
 ];
 
-function replyOf(c: Context, value: unknown): Reply {
+function replyOf(c: Context, pick: (group: GroupStatus) => unknown): Reply | Promise<Reply> {
   c.requireLocalDatacenter();
-  return c.reply(value);
+  const status = c.agent.groupStatus();
+  return status instanceof Promise ? status.then((late) => c.reply(pick(late))) : c.reply(pick(status));
 }

@@ -56,7 +56,9 @@ export class Core {
   electionDeadlineMs: number = Infinity;
   /** The random time in [T, 2T) that is now in use. */
   electionTimeoutMs = 0;
-  /** The election timeout came late and was put off once. */
+  /** Campaigns begun since a leader was last heard. */
+  campaigns = 0;
+  /** The election timeout has come and was put off once. */
   wasPutOff = false;
   lastHeardMs: number = -Infinity;
   /** No vote is given before (but to the candidate of a transfer): what a leader's lease rests on. */

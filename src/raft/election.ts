@@ -13,14 +13,19 @@ import {
 import { broadcast } from "./sending.ts";
 import type { RequestVote, TimeoutNow, VoteResponse } from "./types.ts";
 
+/** A part of the heartbeat: long enough to read what has come, short beside an election. */
+const LISTEN_DIVISOR = 5;
+
 const NO_DATA: Uint8Array = new Uint8Array(0);
 
 /** The election timer has run out. */
 export function onElectionTimeout(core: Core): void {
-  const lateMs = core.now - core.electionDeadlineMs;
-  if (lateMs > core.timings.heartbeatMs && !core.wasPutOff && !core.isSoleVoter) {
-    // This process was stalled, so the leader's messages may be waiting behind this timeout: they are let in first.
-    setElectionDeadline(core, core.now + core.timings.heartbeatMs);
+  // A timer says nothing of what waits behind it: the leader's messages may have come while this process was stalled,
+  // and a stall that ended just now makes no timer late. They are let in first; for longer when the timer itself is late.
+  const { heartbeatMs } = core.timings;
+  const isLate = core.now - core.electionDeadlineMs > heartbeatMs;
+  if ((isLate || core.role === "follower") && !core.wasPutOff && !core.isSoleVoter) {
+    setElectionDeadline(core, core.now + (isLate ? heartbeatMs : heartbeatMs / LISTEN_DIVISOR));
     core.wasPutOff = true;
     return;
   }
@@ -94,6 +99,7 @@ function becomeLeader(core: Core): void {
   core.role = "leader";
   core.votes = null;
   core.electionDeadlineMs = Infinity;
+  core.campaigns = 0;
   setLeader(core, core.id);
   const lead = new Leadership(core);
   core.leadership = lead;

@@ -1,5 +1,5 @@
-// What the door of requests (`route.ts`) needs of a server: to answer a query and to apply a command. `server/` gives it;
-// a client agent has none and sends everything on.
+// What the door of requests (`route.ts`) needs: of a server, to answer a query and to apply a command (`server/` gives it; a
+// client agent has none and sends everything on), and of the agent, where to send what is not answered here.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Read } from "../state/read.ts";
 import type { Peer } from "./peer-door.ts";
@@ -34,6 +34,23 @@ export interface Answer<R> {
   readonly lastContactMs: number;
 }
 
+/** Where an agent sends what it cannot answer itself: a server to its leader, a client to the server that it uses. */
+export interface Upstream {
+  /** Null while there is nobody, or while this agent needs nobody. */
+  readonly peer: Peer | null;
+  /** Nobody need wait for an answer of it any more: another leads, or it has failed. */
+  isLost(peer: Peer): boolean;
+  /** A call to it got no answer. */
+  failed(peer: Peer): void;
+  /** It lets somebody wait for long: whether it is there still is worth a look. */
+  doubt(peer: Peer): void;
+  /** Calls `listener` whenever any of this may have changed, until the function given back is called. */
+  onChange(listener: () => void): () => void;
+  /** Resolves at the next change, or after `timeoutMs`. */
+  untilChange(timeoutMs: number): Promise<void>;
+}
+
+/** A server's own store and log. */
 export interface Authority {
   /** True while answers from here are linearizable without asking anyone. */
   readonly readable: boolean;
@@ -41,17 +58,13 @@ export interface Authority {
   readonly leading: boolean;
   /** This server is its whole group. */
   readonly alone: boolean;
-  /** The server that leads, when it is another one and known. */
-  readonly leaderPeer: Peer | null;
-  /** Calls `listener` whenever who leads may have changed, until the function given back is called. */
-  onChange(listener: () => void): () => void;
-  /** Resolves when who leads changes, or after `timeoutMs`. */
-  untilChange(timeoutMs: number): Promise<void>;
   /**
    * Answers from this server's store: as it is for `stale`, else as its leader.
    * @throws OperationalError `not-leader` or `no-leader` when it does not lead.
    */
   query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>>;
+  /** What a command that only asks says here, whoever leads. */
+  local<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R>;
   /** @throws OperationalError; `not-leader` when nothing was done, `outcome-unknown` when it may yet be applied. */
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R>;
 }

@@ -1,23 +1,40 @@
-// A query or a command on its way to the leader: the endpoint's name, its arguments and how to read, as encoded values
-// (codec/value.ts); and the answer on its way back. The leader answers by itself or refuses: it never sends a call on.
+// A query or a command on its way to another server: the endpoint's name, its arguments and how to read, as encoded values
+// (codec/value.ts); and the answer on its way back. A server calls the leader, which answers by itself or refuses and never
+// sends a call on; a client calls any server, which does with it what it does with a request of its own.
 import { decode, encode } from "../codec/value.ts";
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
 import { endpoints, valueForm } from "../endpoint/registry.ts";
 import { OperationalError } from "../types/error.ts";
-import type { Answer, Authority, QueryOptions } from "./authority.ts";
+import type { Answer, QueryOptions } from "./authority.ts";
 import type { Peer, PeerClient } from "./peer-door.ts";
 
-/** The path of forwarded queries and commands. */
+/** The path of queries and commands for the leader. */
 export const CALL_PATH = "/rpc/1/call";
+/** The path of queries and commands that a client agent sends on to a server. */
+export const FORWARD_PATH = "/rpc/1/forward";
 
-/** How long an answer may take beyond what the asker is willing to wait. */
+/** How long an answer may take beyond what the asker is willing to wait, and beyond what a server may hold it. */
 const PATIENCE_MS = 10_000;
 /** A blocking query is put off by up to a sixteenth. */
 const JITTER_SHARE = 1 / 16;
 
+/** The path that a server answers at once, with nothing. */
+export const PING_PATH = "/rpc/1/ping";
+
+/** Where a call goes. */
+export interface CallTarget {
+  readonly client: PeerClient;
+  readonly peer: Peer;
+  readonly path: typeof CALL_PATH | typeof FORWARD_PATH;
+  /** How long the other side may hold it for want of a leader. */
+  readonly holdMs: number;
+}
+
 interface Call {
   name: string;
   args: unknown;
+  /** Of a command: it only asks, and whoever gets the call answers. */
+  local?: boolean;
   /** Of a query. */
   options?: Pick<QueryOptions, "consistency" | "index" | "waitMs">;
 }
@@ -32,16 +49,15 @@ interface Reply {
 
 /** Asks another server. @throws as `PeerClient.call`. */
 export async function callQuery<A, R>(
-  client: PeerClient,
-  peer: Peer,
+  { client, peer, path, holdMs }: CallTarget,
   endpoint: QueryEndpoint<A, R>,
   args: A,
   options: QueryOptions,
 ): Promise<Answer<R>> {
   const { consistency, index, waitMs } = options;
   const call: Call = { name: endpoint.name, args, options: { consistency, index, waitMs } };
-  const timeoutMs = PATIENCE_MS + (index === 0 ? 0 : waitMs * (1 + JITTER_SHARE));
-  const reply = decode(await client.call(peer, CALL_PATH, encode(call), timeoutMs)) as Reply;
+  const timeoutMs = PATIENCE_MS + holdMs + (index === 0 ? 0 : waitMs * (1 + JITTER_SHARE));
+  const reply = decode(await client.call(peer, path, encode(call), timeoutMs)) as Reply;
   const read = {
     value: valueForm(endpoint.name).unpack(reply.value) as R,
     index: reply.index as number,
@@ -58,26 +74,51 @@ export async function callQuery<A, R>(
 
 /** Has another server carry out a command. @throws as `PeerClient.call`. */
 export async function callCommand<A, R>(
-  client: PeerClient,
-  peer: Peer,
+  { client, peer, path, holdMs }: CallTarget,
   endpoint: CommandEndpoint<A, R>,
   args: A,
+  isLocal = false,
 ): Promise<R> {
-  const call: Call = { name: endpoint.name, args };
-  const reply = decode(await client.call(peer, CALL_PATH, encode(call), COMMAND_TIMEOUT_MS)) as Reply;
+  const call: Call = isLocal ? { name: endpoint.name, args, local: true } : { name: endpoint.name, args };
+  const reply = decode(await client.call(peer, path, encode(call), COMMAND_TIMEOUT_MS + holdMs)) as Reply;
   return valueForm(endpoint.name).unpack(reply.value) as R;
 }
 /** A leader that cannot commit says so long before. */
 const COMMAND_TIMEOUT_MS = 15_000;
 
+/** Who answers calls: a server as its leader, or its door of requests. */
+export interface Answerer {
+  query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>>;
+  command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R>;
+  local<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R>;
+}
+
 /** Answers a call with what `authority` says. @throws OperationalError what went wrong, `not-leader` among it. */
-export async function answerCall(authority: Authority, bytes: Uint8Array): Promise<Uint8Array> {
-  const { name, args, options } = decode(bytes) as Call;
+export async function answerCall(authority: Answerer, bytes: Uint8Array): Promise<Uint8Array> {
+  const { name, args, options, local } = readCall(decode(bytes));
   const endpoint = endpoints.get(name);
   if (endpoint === undefined) throw new OperationalError("unsupported", `servers of this version know no ${name}`);
   const { pack } = valueForm(name);
-  if (endpoint.kind === "command") return encode({ value: pack(await authority.command(endpoint, args as never)) });
+  if (endpoint.kind === "command") {
+    const done = local === true ? authority.local(endpoint, args as never) : authority.command(endpoint, args as never);
+    return encode({ value: pack(await done) });
+  }
   if (options === undefined) throw new OperationalError("invalid-request", `${name} was called without options`);
   const { shared, index, knownLeader, lastContactMs } = await authority.query(endpoint, args as never, options);
   return encode({ value: pack(shared.read.value), index, knownLeader, lastContactMs });
+}
+
+/** @throws OperationalError `invalid-request` for what no agent sends. Arguments are the endpoint's business. */
+function readCall(value: unknown): Call {
+  const call = (typeof value === "object" && value !== null ? value : {}) as Partial<Call>;
+  const { name, options } = call;
+  if (typeof name === "string" && (options === undefined || isOptions(options))) return call as Call;
+  throw new OperationalError("invalid-request", "a call between agents is malformed");
+}
+
+function isOptions(options: unknown): boolean {
+  if (typeof options !== "object" || options === null) return false;
+  const { consistency, index, waitMs } = options as Record<string, unknown>;
+  if (consistency !== "default" && consistency !== "stale" && consistency !== "consistent") return false;
+  return Number.isSafeInteger(index) && (index as number) >= 0 && Number.isFinite(waitMs) && (waitMs as number) >= 0;
 }

@@ -1,16 +1,19 @@
 // The one door every request passes, whether it came by HTTP, by DNS or from the agent itself: it decides which
-// datacenter and which server answers. Stale reads are answered here; everything else by the leader, here or elsewhere.
-// Retries happen here and nowhere else, and only of what certainly was not done: while there is no leader, or the one
-// asked leads no more, a request is held and tried again as long as `rpc_hold_timeout` allows.
+// datacenter and which server answers. A server answers stale reads here and everything else as its leader, or sends it
+// there; a client sends everything to the server that it uses. Retries happen here and nowhere else, and only of what
+// certainly was not done: while there is no leader, or the one asked leads no more, a request is held and tried again as
+// long as `rpc_hold_timeout` allows.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
-import type { Answer, Authority, QueryOptions, Topology } from "./authority.ts";
-import { callCommand, callQuery } from "./call.ts";
+import type { Answer, Authority, QueryOptions, Topology, Upstream } from "./authority.ts";
+import { answerCall, CALL_PATH, callCommand, callQuery, type CallTarget, FORWARD_PATH } from "./call.ts";
 import type { Peer, PeerClient } from "./peer-door.ts";
 
 export interface RouteOptions {
-  readonly authority: Authority;
+  /** This agent's server; null for a client. */
+  readonly server: Authority | null;
+  readonly upstream: Upstream;
   readonly topology: Topology;
   /** The way to other servers. */
   readonly client: PeerClient;
@@ -29,24 +32,41 @@ const BACKOFF_MAX_MS = 250;
  * that is lost without a word is found out.
  */
 const SLICE_MS = 30_000;
-/** How long the answer to a command is waited for when its leader leads no more. */
-const LAST_WORDS_MS = 500;
+/** How long the answer to a command is waited for when its leader leads no more: one that handed over has said it by then. */
+const LAST_WORDS_MS = 200;
+/** The same when that leader was lost sight of and leads still: the call may hang in a connection that was cut meanwhile. */
+const REGAINED_MS = 1000;
+/** After this long without an answer it is looked at whether who was asked is there still. */
+const DOUBT_MS = 1000;
 
-/** After these the request certainly has not been carried out. */
-const UNDONE: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "unreachable"]);
-/** After these a read may be asked again, though its answer may be on the way. */
-const UNANSWERED: ReadonlySet<ErrorCode> = new Set([...UNDONE, "timeout", "outcome-unknown", "shutting-down"]);
+/** After these the request certainly has not been carried out. A client's server has waited for a leader itself. */
+const UNDONE_BY_LEADER: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "unreachable"]);
+const UNDONE_BY_SERVER: ReadonlySet<ErrorCode> = new Set(["unreachable"]);
+/** After these there was no answer: a read may be asked again, though its answer may be on the way. */
+const SILENT: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout", "outcome-unknown", "shutting-down"]);
 
 const noLeader = (): OperationalError => new OperationalError("no-leader", "No cluster leader");
+const noServers = (): OperationalError =>
+  new OperationalError(
+    "no-leader",
+    "No known Consul servers: none is a member of the datacenter, or none can be reached",
+  );
 
 /** The door of an agent. */
 export class Route {
   readonly #options: RouteOptions;
-  readonly #authority: Authority;
+  readonly #server: Authority | null;
+  readonly #undone: ReadonlySet<ErrorCode>;
+  readonly #unanswered: ReadonlySet<ErrorCode>;
+  /** What a read is told when the server that was asked is lost: it is asked again. */
+  readonly #lost: ErrorCode;
 
   constructor(options: RouteOptions) {
     this.#options = options;
-    this.#authority = options.authority;
+    this.#server = options.server;
+    this.#undone = options.server === null ? UNDONE_BY_SERVER : UNDONE_BY_LEADER;
+    this.#lost = options.server === null ? "unreachable" : "not-leader";
+    this.#unanswered = new Set([...this.#undone, ...SILENT]);
   }
 
   get topology(): Topology {
@@ -55,12 +75,12 @@ export class Route {
 
   /** True while a kept answer may be given again without asking anybody. */
   get readable(): boolean {
-    return this.#authority.readable;
+    return this.#server?.readable ?? false;
   }
 
   /** True while that is so even for reads that must not trust clocks. */
   get alone(): boolean {
-    return this.#authority.alone;
+    return this.#server?.alone ?? false;
   }
 
   /** @param datacenter "" for this agent's own. @throws OperationalError `no-path-to-datacenter`, or the endpoint's own. */
@@ -71,73 +91,116 @@ export class Route {
     datacenter: string,
   ): Answer<R> | Promise<Answer<R>> {
     this.#requireLocal(datacenter);
-    const authority = this.#authority;
+    const server = this.#server;
     // What is at hand is answered without a promise.
     if (
-      options.consistency === "stale" ||
-      (authority.readable && (authority.alone || (options.index === 0 && options.consistency === "default")))
+      server !== null &&
+      (options.consistency === "stale" ||
+        (server.readable && (server.alone || (options.index === 0 && options.consistency === "default"))))
     )
-      return authority.query(endpoint, args, options);
-    if (options.index > 0) return this.#blocking(endpoint, args, options);
-    return this.#held(
-      UNANSWERED,
-      () => authority.query(endpoint, args, options),
-      (leader) =>
-        this.#whileLeading(leader, "not-leader", callQuery(this.#options.client, leader, endpoint, args, options)),
-    );
+      return server.query(endpoint, args, options);
+    return options.index > 0 ? this.#blocking(endpoint, args, options) : this.#read(endpoint, args, options);
   }
 
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string): R | Promise<R> {
     this.#requireLocal(datacenter);
-    const authority = this.#authority;
-    if (authority.readable && authority.alone) return authority.command(endpoint, args);
+    const server = this.#server;
+    if (server !== null && server.readable && server.alone) return server.command(endpoint, args);
     return this.#held(
-      UNDONE,
-      () => authority.command(endpoint, args),
-      (leader) =>
-        this.#whileLeading(leader, "outcome-unknown", callCommand(this.#options.client, leader, endpoint, args)),
+      this.#undone,
+      (leader) => leader.command(endpoint, args),
+      (peer) => this.#unlessLost(peer, "outcome-unknown", callCommand(this.#target(peer), endpoint, args)),
     );
   }
 
-  /** Sends bytes to whoever leads, or gives them to `here`. Tried again only while they certainly were not taken. */
-  toLeader(path: string, bytes: Uint8Array, timeoutMs: number, here: () => Promise<Uint8Array>): Promise<Uint8Array> {
-    return this.#held(UNDONE, here, (leader) => this.#options.client.call(leader, path, bytes, timeoutMs));
+  /** What a command that only asks says at this server, or at the one that a client uses, whoever leads. */
+  local<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
+    const server = this.#server;
+    if (server !== null) return server.local(endpoint, args);
+    return this.#held(
+      this.#unanswered,
+      (own) => own.local(endpoint, args),
+      (peer) => callCommand(this.#target(peer), endpoint, args, true),
+    );
   }
 
-  /** Has the leader do it, wherever it is, and waits while there is none. */
+  /** Answers what a client agent has sent on (`FORWARD_PATH`). */
+  answerForwarded(bytes: Uint8Array): Promise<Uint8Array> {
+    return answerCall(
+      {
+        query: (endpoint, args, options) => this.query(endpoint, args, options, ""),
+        command: (endpoint, args) => this.command(endpoint, args, ""),
+        local: (endpoint, args) => this.local(endpoint, args),
+      },
+      bytes,
+    );
+  }
+
+  /**
+   * Sends bytes to whoever leads, or gives them to `here`; a client sends them to its server. Tried again only while they
+   * certainly were not taken.
+   */
+  toLeader(path: string, bytes: Uint8Array, timeoutMs: number, here: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    return this.#held(this.#undone, here, (peer) => this.#options.client.call(peer, path, bytes, timeoutMs));
+  }
+
+  #target(peer: Peer): CallTarget {
+    const { client, holdMs } = this.#options;
+    return this.#server === null
+      ? { client, peer, path: FORWARD_PATH, holdMs }
+      : { client, peer, path: CALL_PATH, holdMs: 0 };
+  }
+
+  /** What the leader answers, here or elsewhere. */
+  #read<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
+    return this.#held(
+      this.#unanswered,
+      (leader) => leader.query(endpoint, args, options),
+      (peer) => this.#unlessLost(peer, this.#lost, callQuery(this.#target(peer), endpoint, args, options)),
+    );
+  }
+
+  /** Has the leader do it, wherever it is, or a client's server; and waits while there is none. */
   async #held<T>(
     retried: ReadonlySet<ErrorCode>,
-    here: () => T | Promise<T>,
-    there: (leader: Peer) => Promise<T>,
+    here: (leader: Authority) => T | Promise<T>,
+    there: (peer: Peer) => Promise<T>,
   ): Promise<T> {
-    const { now, holdMs } = this.#options;
-    const authority = this.#authority;
+    const { now, holdMs, upstream } = this.#options;
+    const server = this.#server;
     /** Until when it is held: counted from when there was nobody to do it. */
     let until: number | null = null;
-    for (let backoffMs = BACKOFF_MIN_MS; ; backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)) {
-      const leader = authority.leaderPeer;
+    for (let backoffMs = BACKOFF_MIN_MS; ;) {
+      const { peer } = upstream;
       const startedMs = now();
       let failure: OperationalError | null = null;
       try {
-        if (authority.leading) return await here();
-        if (leader !== null) return await there(leader);
+        if (server?.leading === true) return await here(server);
+        if (peer !== null) return await there(peer);
       } catch (error) {
-        if (!(error instanceof OperationalError) || !retried.has(error.code)) throw error;
+        if (!(error instanceof OperationalError)) throw error;
+        if (peer !== null && SILENT.has(error.code)) upstream.failed(peer);
+        if (!retried.has(error.code)) throw error;
         failure = error;
       }
       // A long wait that came to nothing was not spent on looking for a leader.
       if (until === null || now() - startedMs > holdMs) until = now() + holdMs;
       const leftMs = until - now();
-      if (leftMs <= 0) throw failure === null || failure.code === "not-leader" ? noLeader() : failure;
-      // With nobody to ask, only news of a leader helps.
-      await authority.untilChange(failure === null ? leftMs : Math.min(leftMs, backoffMs));
+      if (leftMs <= 0) {
+        if (failure !== null && failure.code !== "not-leader") throw failure;
+        throw server === null ? noServers() : noLeader();
+      }
+      // With nobody to ask, only news of somebody helps.
+      await upstream.untilChange(failure === null ? leftMs : Math.min(leftMs, backoffMs));
+      // A leader that was just elected takes requests in a moment: the patience with the last one is not for it.
+      const isNews = upstream.peer?.id !== peer?.id;
+      backoffMs = isNews ? BACKOFF_MIN_MS : Math.min(backoffMs * 2, BACKOFF_MAX_MS);
     }
   }
 
   /** A blocking query, a slice of its wait after the other, moved on when the leader changes. */
   async #blocking<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
-    const { now, client } = this.#options;
-    const authority = this.#authority;
+    const { now } = this.#options;
     const until = now() + options.waitMs;
     let isGone = false;
     const forget = options.onGone?.(() => {
@@ -146,16 +209,8 @@ export class Route {
     try {
       for (;;) {
         const leftMs = Math.max(0, until - now());
-        const answer = await this.#held(
-          UNANSWERED,
-          () => authority.query(endpoint, args, { ...options, waitMs: leftMs }),
-          (leader) =>
-            this.#whileLeading(
-              leader,
-              "not-leader",
-              callQuery(client, leader, endpoint, args, { ...options, waitMs: Math.min(leftMs, SLICE_MS) }),
-            ),
-        );
+        const waitMs = this.#server?.leading === true ? leftMs : Math.min(leftMs, SLICE_MS);
+        const answer = await this.#read(endpoint, args, { ...options, waitMs });
         // Nobody waits for the answer any more: whatever it is will do.
         if (isGone || answer.index > options.index || until - now() <= 0) return answer;
       }
@@ -165,25 +220,28 @@ export class Route {
   }
 
   /**
-   * The answer of a leader, as long as it is one: an agent that stands still, or is cut off, never says a word.
-   * @throws OperationalError `lost` when another leads meanwhile.
+   * The answer of a server, as long as somebody may wait for it: one that stands still, or is cut off, never says a word.
+   * @throws OperationalError `lost` when another leads meanwhile, or the same one again, or the server has failed.
    */
-  #whileLeading<T>(leader: Peer, lost: ErrorCode, call: Promise<T>): Promise<T> {
-    const { timers } = this.#options;
+  #unlessLost<T>(peer: Peer, lost: ErrorCode, call: Promise<T>): Promise<T> {
+    const { timers, upstream } = this.#options;
     return new Promise((resolve, reject) => {
       let timer: Timer | null = null;
-      const forget = this.#authority.onChange(() => {
-        const id = this.#authority.leading ? null : this.#authority.leaderPeer?.id;
-        // While nobody leads the one who did may still answer.
-        if (id === undefined || id === leader.id || timer !== null) return;
+      let isLostSight = false;
+      const forget = upstream.onChange(() => {
+        if (upstream.peer === null) isLostSight = true;
+        const isRegained = isLostSight && upstream.peer?.id === peer.id;
+        if (timer !== null || !(isRegained || upstream.isLost(peer))) return;
         const giveUp = (): void => reject(new OperationalError(lost, "leadership lost while waiting for an answer"));
         // A leader that handed over still answers what it did; a read is as well asked anew.
-        if (lost === "not-leader") giveUp();
-        else timer = timers.after(LAST_WORDS_MS, giveUp);
+        if (lost === "outcome-unknown") timer = timers.after(isRegained ? REGAINED_MS : LAST_WORDS_MS, giveUp);
+        else giveUp();
       });
+      const doubt = timers.after(DOUBT_MS, () => upstream.doubt(peer));
       call.then(resolve, reject).finally(() => {
         forget();
         timers.cancel(timer);
+        timers.cancel(doubt);
       });
     });
   }

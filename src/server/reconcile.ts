@@ -39,6 +39,22 @@ export function reconcileMember(member: Member, state: StateStore): Command | nu
   }
 }
 
+/**
+ * Nodes that only the pool can have brought into the catalog and that it does not know, as members that have failed: they
+ * were reaped while nobody led, or have not come back since all agents were started anew. Nodes that were registered by
+ * hand have no `serfHealth`, and are none of them.
+ */
+export function absentMembers(members: readonly Member[], datacenter: string, state: StateStore): Member[] {
+  const names = new Set(members.map(({ name }) => name));
+  return state
+    .nodes()
+    .value.flatMap(({ Node: name, ID: id, Address: address, Datacenter }) =>
+      names.has(name) || Datacenter !== datacenter || state.check(name, SERF_HEALTH).value === null
+        ? []
+        : [{ name, id, address, datacenter, status: "failed", server: null }],
+    );
+}
+
 function isCurrent(member: Member, state: StateStore): boolean {
   const found = state.nodeServices(member.name).value;
   if (found === null || found.Node.Address !== member.address || found.Node.ID !== member.id) return false;

@@ -24,7 +24,7 @@ import type { Sample } from "../util/instrument.ts";
 import { Random } from "../util/random.ts";
 import { Blocking, type BlockingHost } from "./blocking.ts";
 import type { HealthThresholds } from "./autopilot.ts";
-import { ChangeSignal } from "./change-signal.ts";
+import { ChangeSignal } from "../rpc/change-signal.ts";
 import { Consensus } from "./consensus.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
@@ -308,6 +308,12 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
     this.#instruments.requests.add(1);
     return this.#sure ? this.#command(endpoint, args) : this.#confirmed(() => this.#command(endpoint, args));
+  }
+
+  local<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
+    const prepared = endpoint.prepare(this, args);
+    if ("answer" in prepared) return prepared.answer;
+    throw new OperationalError("not-leader", "node is not the leader");
   }
 
   #command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {

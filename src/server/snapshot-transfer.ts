@@ -180,6 +180,25 @@ interface Transfer {
   offset: number;
 }
 
+/** Senders that are heard at a time: a group has one leader, and now and then another one. */
+const TRANSFERS_MAX = 8;
+const ENDED_MAX = 64;
+
+/** @throws OperationalError when it is no part. */
+function readPart(bytes: Uint8Array): Part {
+  const value = decode(bytes, { views: true });
+  const part = (typeof value === "object" && value !== null ? value : {}) as Partial<Part>;
+  const { name, term, offset, isLast, data } = part;
+  const isPart =
+    typeof name === "string" &&
+    Number.isSafeInteger(term) &&
+    Number.isSafeInteger(offset) &&
+    typeof isLast === "boolean" &&
+    data instanceof Uint8Array;
+  if (!isPart) throw new OperationalError("invalid-request", "a part of a snapshot is malformed");
+  return part as Part;
+}
+
 /** The other side. */
 export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
@@ -206,9 +225,9 @@ export class SnapshotReceiver {
   }
 
   async #take(from: string, bytes: Uint8Array): Promise<number> {
-    const { name, term, offset, isLast, checksum, data } = decode(bytes, { views: true }) as Part;
+    const { name, term, offset, isLast, checksum, data } = readPart(bytes);
     const { index } = placeOf(name);
-    if (!(data instanceof Uint8Array) || crc32c(data) !== checksum)
+    if (crc32c(data) !== checksum)
       throw new OperationalError("invalid-request", `a part of snapshot ${index} is damaged`);
     const ended = this.#ended.get(from);
     if (ended?.name === name && offset > 0 && offset + data.length === ended.offset) return ended.offset;
@@ -216,6 +235,8 @@ export class SnapshotReceiver {
     if (transfer?.name !== name) {
       await this.#drop(from);
       if (offset !== 0) return 0;
+      // The oldest is begun anew if its sender is still there.
+      for (const oldest of this.#transfers.keys()) if (this.#transfers.size >= TRANSFERS_MAX) await this.#drop(oldest);
       transfer = { name, writer: await this.#options.blobs.create(name), decoder: new SnapshotDecoder(), offset: 0 };
       this.#transfers.set(from, transfer);
     }
@@ -241,6 +262,7 @@ export class SnapshotReceiver {
       throw new OperationalError("invalid-request", "a snapshot is not what its name says");
     await writer.commit();
     this.#transfers.delete(from);
+    if (this.#ended.size >= ENDED_MAX) this.#ended.clear();
     this.#ended.set(from, { name, offset });
     this.#options.received(from, term, point, store);
   }

@@ -29,15 +29,19 @@ export interface ErrorOptions {
   cause?: unknown;
   /** The exact HTTP status when it is not the code's own. */
   status?: number;
+  /** Of `unreachable`: the other side said at once that nobody listens there. */
+  isRefused?: boolean;
 }
 
 export class OperationalError extends Error {
   override readonly name: string = "OperationalError";
   readonly code: ErrorCode;
   readonly status: number | undefined;
+  readonly isRefused: boolean;
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.status = options.status;
+    this.isRefused = options.isRefused === true;
   }
 }

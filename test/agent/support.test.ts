@@ -5,14 +5,6 @@ import { startTestAgent } from "../support/agent.ts";
 const SERVER = ["-server", "-bootstrap-expect=1", "-data-dir=/data"];
 
 const REFUSED: readonly [name: string, flags: readonly string[], settings: Record<string, unknown>, says: RegExp][] = [
-  ["a client agent", ["-data-dir=/data"], {}, /^server: client agents/],
-  ["a server that waits for others", ["-server", "-data-dir=/data"], {}, /^bootstrap_expect: a server that waits/],
-  [
-    "a group of three",
-    ["-server", "-bootstrap-expect=3", "-data-dir=/data"],
-    {},
-    /^bootstrap_expect: servers find each other/,
-  ],
   ["joining what a cloud names", [...SERVER, "-retry-join=provider=aws tag_key=a"], {}, /^retry_join:/],
   ["joining datacenters", [...SERVER, "-retry-join-wan=10.0.0.1"], {}, /^retry_join_wan:/],
   ["access control", SERVER, { acl: { enabled: true, default_policy: "deny" } }, /^acl.enabled:/],

@@ -47,6 +47,8 @@ export interface AgentProcessOptions {
   node?: string;
   dc?: string;
   token?: string;
+  /** A server of its own under `-dev`, or a client of servers that `args` name; the former when absent. */
+  role?: "server" | "client";
   /** The command starts the agent as a child of its own, as `npm run` does: both are to be ended. */
   group?: boolean;
 }
@@ -64,7 +66,7 @@ export async function startAgentProcess(
   command: readonly string[],
   options: AgentProcessOptions = {},
 ): Promise<AgentProcess> {
-  const { config = {}, args = [], node = "n1", dc = "dc1", token, group = false } = options;
+  const { config = {}, args = [], node = "n1", dc = "dc1", token, role = "server", group = false } = options;
   const dir = mkdtempSync(join(tmpdir(), "proconsul-agent-"));
   const found = await freePorts(PORTS.length);
   const ports = Object.fromEntries(PORTS.map((name, at) => [name, found[at] as number]));
@@ -73,7 +75,7 @@ export async function startAgentProcess(
   const words = [
     ...command.slice(1),
     "agent",
-    "-dev",
+    ...(role === "server" ? ["-dev"] : [`-data-dir=${join(dir, "data")}`]),
     `-node=${node}`,
     `-datacenter=${dc}`,
     "-bind=127.0.0.1",
@@ -108,7 +110,7 @@ export async function startAgentProcess(
     },
   };
   const deadline = performance.now() + READY_MS;
-  while (!(await isReady(agent.base, node, token))) {
+  while (!(await isReady(agent.base, node, role === "client" || token !== undefined, token))) {
     if (child.exitCode !== null || child.pid === undefined || performance.now() > deadline) {
       await agent.stop();
       throw new Error(
@@ -120,14 +122,15 @@ export async function startAgentProcess(
   return agent;
 }
 
-async function isReady(base: string, node: string, token: string | undefined): Promise<boolean> {
+/** @param isEnough being in the catalog is enough, without the service of a server. */
+async function isReady(base: string, node: string, isEnough: boolean, token: string | undefined): Promise<boolean> {
   const headers: Record<string, string> = token === undefined ? {} : { "X-Consul-Token": token };
   try {
     const leader = (await (await fetch(`${base}/v1/status/leader`)).json()) as string;
     const self = (await (await fetch(`${base}/v1/catalog/node/${node}`, { headers })).json()) as {
       Services?: Record<string, unknown>;
     } | null;
-    return leader !== "" && (self?.Services?.consul !== undefined || token !== undefined);
+    return leader !== "" && (isEnough ? self !== null || token !== undefined : self?.Services?.consul !== undefined);
   } catch {
     return false;
   }

@@ -3,11 +3,13 @@
 //
 //   node test/conformance/replay.ts [--runtime node,bun,deno] [--area kv,dns] [--verbose]
 //   node test/conformance/replay.ts --command "node dist/cli.js"     any program that takes Consul's command lines
+//   node test/conformance/replay.ts --through client                 a client agent of three servers answers
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { acceptedDifferences } from "./accepted.ts";
 import { type AgentProcess, type RuntimeName, startAgentProcess, toolCommand } from "./agent-process.ts";
 import { cliStep } from "./cli-step.ts";
+import { startDatacenterProcess } from "./datacenter-process.ts";
 import { differences } from "./compare.ts";
 import { dnsStep } from "./dns-step.ts";
 import { httpStep } from "./http-step.ts";
@@ -26,9 +28,18 @@ export interface Outcome {
   differences: string[];
 }
 
-/** Replays one area. @param command the words that run the tool. @throws Error when its agent does not start. */
-export async function replayArea(area: Area, command: readonly string[]): Promise<Outcome[]> {
-  const agent = await startAgentProcess(command, area.agent);
+/**
+ * Replays one area.
+ * @param command the words that run the tool.
+ * @param start starts who is asked; absent: one agent for development.
+ * @throws Error when its agent does not start.
+ */
+export async function replayArea(
+  area: Area,
+  command: readonly string[],
+  start: typeof startAgentProcess = startAgentProcess,
+): Promise<Outcome[]> {
+  const agent = await start(command, area.agent);
   const vars = new Map<string, unknown>(Object.entries(area.vars));
   const outcomes: Outcome[] = [];
   try {
@@ -77,6 +88,7 @@ async function main(): Promise<number> {
     options: {
       runtime: { type: "string", default: "node" },
       command: { type: "string" },
+      through: { type: "string", default: "server" },
       area: { type: "string" },
       verbose: { type: "boolean", default: false },
     },
@@ -85,13 +97,17 @@ async function main(): Promise<number> {
     flags.command === undefined
       ? flags.runtime.split(",").map((runtime) => [runtime, toolCommand(runtime as RuntimeName)])
       : [[flags.command, flags.command.split(" ")]];
+  const start: typeof startAgentProcess = (command, options = {}) =>
+    flags.through === "client"
+      ? startDatacenterProcess(command, flags.runtime as RuntimeName, options)
+      : startAgentProcess(command, options);
   const areas = flags.area?.split(",") ?? areaNames().filter((name) => !LATER_AREAS.includes(name));
   const accepted = acceptedDifferences();
   const total = { passed: 0, accepted: 0, failed: 0 };
   for (const [title, command] of commands) {
     for (const name of areas) {
       const area = { passed: 0, accepted: 0, failed: 0 };
-      for (const { id, differences: found } of await replayArea(await loadArea(name), command)) {
+      for (const { id, differences: found } of await replayArea(await loadArea(name), command, start)) {
         const verdict = found.length === 0 ? "passed" : accepted.has(`${name}: ${id}`) ? "accepted" : "failed";
         area[verdict] += 1;
         total[verdict] += 1;

@@ -15,10 +15,12 @@ const ANSWER_MS = 20_000;
 
 export class HttpConnection {
   readonly #port: number;
+  readonly #host: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-  constructor(port: number) {
+  constructor(port: number, host = "127.0.0.1") {
     this.#port = port;
+    this.#host = host;
   }
 
   /** @throws Error when no whole answer comes: what was asked for may have happened or not. */
@@ -27,7 +29,7 @@ export class HttpConnection {
       const bytes = Buffer.from(body);
       const sent = request(
         {
-          host: "127.0.0.1",
+          host: this.#host,
           port: this.#port,
           method,
           path,

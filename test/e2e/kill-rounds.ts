@@ -3,6 +3,8 @@
 // Snapshots are taken and the log is compacted all the while, and some kills hit a server that is still starting.
 //
 //   node test/e2e/kill-rounds.ts --rounds 1000 [--runtime node|bun|deno] [--writers 6] [--seed 1]
+//
+// With --servers 3 it is a cluster: group-kill-rounds.ts.
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Random } from "../../src/util/random.ts";
@@ -16,7 +18,8 @@ import {
   temporaryDir,
 } from "../support/process.ts";
 import { HttpConnection } from "./http-connection.ts";
-import { type LoadCounts, Writer } from "./write-load.ts";
+import { groupKillRounds, groupSummary } from "./group-kill-rounds.ts";
+import { type LoadCounts, sumCounts, Writer } from "./write-load.ts";
 
 export interface KillRoundsOptions {
   runtime: RuntimeName;
@@ -73,7 +76,7 @@ export async function killRounds({
     snapshots: watched.snapshots,
     faults: [...watched.faults, ...writers.flatMap(({ faults }) => faults)],
     durationMs: performance.now() - from,
-    ...sum(writers.map(({ counts }) => counts)),
+    ...sumCounts(writers.map(({ counts }) => counts)),
   });
   let agent: AgentProcess | null = null;
   let ports: Ports | undefined;
@@ -179,12 +182,6 @@ async function inspect(agent: AgentProcess, writers: readonly Writer[], watched:
   }
 }
 
-function sum(counts: readonly LoadCounts[]): LoadCounts {
-  const total: LoadCounts = { acknowledged: 0, unanswered: 0, happened: 0, declined: 0 };
-  for (const one of counts) for (const name of Object.keys(total) as (keyof LoadCounts)[]) total[name] += one[name];
-  return total;
-}
-
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -192,23 +189,37 @@ async function main(): Promise<number> {
       runtime: { type: "string", default: "node" },
       writers: { type: "string", default: "6" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
+      servers: { type: "string", default: "1" },
+      all: { type: "boolean", default: false },
     },
   });
+  const servers = Number(values.servers);
+  const rounds = Number(values.rounds);
+  const seed = Number(values.seed);
+  const writers = Number(values.writers);
   const runtime = RUNTIMES.find((name) => name === values.runtime);
-  if (runtime === undefined) {
-    console.error(`--runtime must be one of ${RUNTIMES.join(", ")}`);
+  const isMixed = values.runtime === "mixed" && servers > 1;
+  if (runtime === undefined && !isMixed) {
+    console.error(`--runtime must be one of ${RUNTIMES.join(", ")}, or mixed in a cluster`);
     return 2;
   }
-  console.log(`seed ${values.seed}`);
-  const result = await killRounds({
-    runtime,
-    rounds: Number(values.rounds),
-    writers: Number(values.writers),
-    seed: Number(values.seed),
-    progress: console.log,
-  });
+  console.log(`seed ${seed}`);
+  if (servers > 1) {
+    const runtimes = Array.from(
+      { length: servers },
+      (_, n) => runtime ?? (RUNTIMES[n % RUNTIMES.length] as RuntimeName),
+    );
+    const { all } = values;
+    const result = await groupKillRounds({ runtimes, rounds, all, writers, seed, progress: console.log });
+    for (const fault of result.faults.slice(0, FAULTS_MAX)) console.log(`FAULT ${fault}`);
+    console.log(
+      `${result.faults.length === 0 ? "PASSED" : "FAILED"} ${values.runtime}, ${servers} servers: ${groupSummary(result)}`,
+    );
+    return result.faults.length === 0 ? 0 : 1;
+  }
+  const result = await killRounds({ runtime: runtime as RuntimeName, rounds, writers, seed, progress: console.log });
   for (const fault of result.faults.slice(0, FAULTS_MAX)) console.log(`FAULT ${fault}`);
-  console.log(`${result.faults.length === 0 ? "PASSED" : "FAILED"} ${summary(runtime, result)}`);
+  console.log(`${result.faults.length === 0 ? "PASSED" : "FAILED"} ${summary(runtime as RuntimeName, result)}`);
   return result.faults.length === 0 ? 0 : 1;
 }
 

@@ -26,6 +26,13 @@ export interface LoadCounts {
   declined: number;
 }
 
+/** Those of several writers. */
+export function sumCounts(counts: readonly LoadCounts[]): LoadCounts {
+  const total: LoadCounts = { acknowledged: 0, unanswered: 0, happened: 0, declined: 0 };
+  for (const one of counts) for (const name of Object.keys(total) as (keyof LoadCounts)[]) total[name] += one[name];
+  return total;
+}
+
 /** Keys of a writer. Few, so that each is overwritten and deleted often. */
 const KEYS = 30;
 const SERVICES = 5;
@@ -54,19 +61,23 @@ export class Writer {
       this.#things.set(id, { sure: null, index: 0 });
   }
 
-  /** Writes until a request fails. */
-  async write(connection: HttpConnection): Promise<void> {
+  /** Writes until a request fails, or until it is over. */
+  async write(connection: HttpConnection, isOver: () => boolean = () => false): Promise<void> {
     try {
-      for (;;) await this.#one(connection);
+      while (!isOver()) await this.#one(connection);
     } catch (error) {
       if (error instanceof Fault) this.faults.push(error.message);
       // Anything else is the agent's end.
     }
   }
 
-  /** Compares what is there with what must be, and takes what is there as sure from now on. */
+  /**
+   * Compares what is there with what must be, and takes what is there as sure from now on.
+   * @throws Error, with nothing taken, when it cannot be read.
+   */
   async check(connection: HttpConnection): Promise<void> {
     const listed = await connection.send("GET", `/v1/kv/rounds/${this.#name}/?recurse`);
+    if (listed.status >= 500) throw new Error(listed.text);
     this.#sees("the list of keys", listed.index);
     const found = new Map<string, { text: string; index: number }>();
     if (listed.status === 200)

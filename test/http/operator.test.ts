@@ -159,8 +159,8 @@ test("health: a server is not healthy before it was looked at, and then as it is
 });
 
 test("health: a server alone asks for no timer", async () => {
-  const { pending } = agent.agent.timers;
   await agent.advance(3000);
+  const { pending } = agent.agent.timers;
   await agent.fetch("GET", HEALTH);
   assert.equal(agent.agent.timers.pending, pending);
 });

@@ -51,16 +51,18 @@ test("§3.4: a follower that hears no leader for an election timeout campaigns; 
   assert.equal(machine.raft.role, "follower");
   machine.now = machine.raft.deadline!;
   machine.step({ type: "timeout" });
+  // What came while it could not listen is let in first.
+  assert.deepEqual([machine.raft.role, machine.raft.deadline], ["follower", machine.now + 2]);
+  machine.after(2);
   assert.equal(machine.raft.role, "pre-candidate");
 });
 
-test("§3.4: election timeouts are random in [T, 2T), and drawn anew for every election", () => {
+test("§3.4: election timeouts are random in [T, 2T), and drawn anew whenever a leader is heard of", () => {
   const seen = new Set<number>();
   for (let seed = 1; seed <= 200; seed += 1) {
     const machine = new Machine({ seed });
     const first = machine.raft.deadline! - machine.now;
-    machine.now = machine.raft.deadline!;
-    machine.step({ type: "timeout" });
+    machine.from("b", append({ term: 2 }));
     const second = machine.raft.deadline! - machine.now;
     for (const timeout of [first, second]) {
       assert.ok(timeout >= 50 && timeout < 100, `timeout ${timeout}`);
@@ -68,6 +70,33 @@ test("§3.4: election timeouts are random in [T, 2T), and drawn anew for every e
     }
   }
   assert.equal(seen.size, 50);
+});
+
+test("§3.4: a campaign that comes to nothing is soon followed by the next, then ever later, up to [T, 2T)", () => {
+  const bounds = [
+    [12, 26],
+    [25, 51],
+    [50, 100],
+    [50, 100],
+  ] as const;
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const machine = new Machine({ seed });
+    machine.now = machine.raft.deadline!;
+    machine.after(0);
+    machine.after(2);
+    for (const [from, to] of bounds) {
+      const timeout = machine.raft.deadline! - machine.now;
+      assert.ok(timeout >= from && timeout < to, `timeout ${timeout}`);
+      machine.now = machine.raft.deadline!;
+      machine.step({ type: "timeout" });
+      assert.equal(machine.raft.role, "pre-candidate");
+    }
+    machine.from("b", append({ term: 2 }));
+    machine.now = machine.raft.deadline!;
+    machine.after(0);
+    machine.after(2);
+    assert.ok(machine.raft.deadline! - machine.now < 26, "a leader was heard meanwhile");
+  }
 });
 
 test("§3.4: a candidate raises its term, votes for itself and asks all other voters, once that is durable", () => {

@@ -72,7 +72,7 @@ export class Transcript {
       case "timeout":
         // timeout a [late=30]: time goes on to the server's deadline (and beyond it)
         group.now = Math.max(group.now, member().raft.deadline!) + Number(named.get("late") ?? 0);
-        member().step({ type: "timeout" });
+        this.#timeout(member(), named.has("late"));
         return;
       case "advance":
         // time passes; every server gets its timeouts, nothing is delivered
@@ -219,6 +219,15 @@ export class Transcript {
     );
     const nth = named.get("nth");
     return nth === undefined ? found : [found.at(Number(nth))!];
+  }
+
+  /** A follower listens for a moment after its first timeout; that is skipped, but for one that comes late. */
+  #timeout(member: Member, isLate: boolean): void {
+    const { role } = member.raft;
+    member.step({ type: "timeout" });
+    if (isLate || role !== "follower" || member.raft.role !== "follower") return;
+    this.#group.now = member.raft.deadline!;
+    member.step({ type: "timeout" });
   }
 
   #advance(ms: number): void {

@@ -32,7 +32,7 @@ test("peers: the listener says where a call comes from", async () => {
   await withListener(
     async (_path, _body, from) => new TextEncoder().encode(from),
     async (address) => {
-      const answer = await httpPeers().call(address, "/gossip/1/lan", new Uint8Array(1), TIMEOUT_MS);
+      const answer = await httpPeers().call(address, "/rpc/1/from", new Uint8Array(1), TIMEOUT_MS);
       assert.equal(new TextDecoder().decode(answer), "127.0.0.1");
     },
   );
@@ -67,7 +67,7 @@ test("peers: where nobody listens nothing arrived", async () => {
       taken = address;
     },
   );
-  await assert.rejects(httpPeers().call(taken, "/x", Uint8Array.of(1), TIMEOUT_MS), rejectsWith("unreachable"));
+  await assert.rejects(httpPeers().call(taken, "/rpc/1/x", Uint8Array.of(1), TIMEOUT_MS), rejectsWith("unreachable"));
 });
 
 test("peers: no answer in time is a timeout", async () => {
@@ -75,7 +75,7 @@ test("peers: no answer in time is a timeout", async () => {
   await withListener(
     () => new Promise((resolve) => answers.push(() => resolve(new Uint8Array(0)))),
     async (address) => {
-      await assert.rejects(httpPeers().call(address, "/x", Uint8Array.of(1), 100), rejectsWith("timeout"));
+      await assert.rejects(httpPeers().call(address, "/rpc/1/x", Uint8Array.of(1), 100), rejectsWith("timeout"));
       for (const answer of answers) answer();
     },
   );
@@ -89,8 +89,21 @@ test("peers: a connection that ends before the answer leaves the outcome unknown
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
   await assert.rejects(
-    httpPeers().call(`127.0.0.1:${port}`, "/x", Uint8Array.of(1), TIMEOUT_MS),
+    httpPeers().call(`127.0.0.1:${port}`, "/rpc/1/x", Uint8Array.of(1), TIMEOUT_MS),
     rejectsWith("outcome-unknown"),
   );
   await new Promise((resolve) => server.close(resolve));
+});
+
+test("peers: what is none of its paths is not found there", async () => {
+  await withListener(
+    async () => new Uint8Array(0),
+    async (address) => {
+      for (const path of ["/gossip/1/lan", "/v1/kv/a", "/"]) {
+        const answer = await fetch(`http://${address}${path}`, { method: "POST", body: "x" });
+        await answer.arrayBuffer();
+        assert.equal(answer.status, 404, path);
+      }
+    },
+  );
 });

@@ -244,7 +244,7 @@ test("cluster: servers that expect each other form one group, whenever they come
           .sort(),
         ["s1", "s2", "s3"],
       );
-      cluster.joining = { ...cluster.joining, expect: 0 };
+      cluster.expect = 0;
       const late = await cluster.join();
       await cluster.until(
         () => leader.server.raft.configuration.servers.some(({ id, voter }) => id === late.id && voter),
@@ -310,8 +310,9 @@ test("cluster: a leader that leaves hands over first", async () => {
     const leader = await cluster.untilLeader();
     await cluster.advance(500);
     const startedMs = cluster.nowMs;
-    await cluster.run(leader.running!.leave());
+    const left = leader.running!.leave();
     await cluster.untilLeader(others(cluster, leader));
     assert.ok(cluster.nowMs - startedMs < 250, `${cluster.nowMs - startedMs} ms`);
+    await cluster.run(left);
   });
 });

@@ -28,6 +28,8 @@ export interface ClusterOptions {
 
 const START_MS = Date.UTC(2030, 0, 1);
 const PORT = 8300;
+const SERF_PORT = 8301;
+const RETRY_JOIN_MS = 1000;
 const NEVER = new Promise<never>(() => {});
 
 export class Cluster {
@@ -38,12 +40,12 @@ export class Cluster {
   loss = 0;
   latencyMs: readonly [number, number];
   nowMs = 0;
-  /** What servers are told of each other: `bootstrap_expect` and `retry_join`. */
-  joining: { expect: number; addresses: readonly string[] } = { expect: 0, addresses: [] };
+  /** How many servers are to form a group (`bootstrap_expect`). */
+  expect = 0;
   /** Calls delivered so far. */
   calls = 0;
   readonly #events = new Heap<() => void>();
-  /** Pairs that hear nothing of each other, `from>to`. */
+  /** Pairs of hosts that hear nothing of each other, `from>to`. */
   readonly #cut = new Set<string>();
 
   constructor(options: ClusterOptions) {
@@ -65,7 +67,7 @@ export class Cluster {
   static async startByJoin(size: number, options: ClusterOptions = {}, apartMs = 0): Promise<Cluster> {
     const cluster = new Cluster(options);
     for (let i = 0; i < size; i += 1) cluster.nodes.push(new Node(cluster, i));
-    cluster.joining = { expect: size, addresses: cluster.nodes.map(({ address }) => address) };
+    cluster.expect = size;
     for (const node of cluster.nodes) {
       await node.start(null);
       await cluster.advance(apartMs);
@@ -73,9 +75,9 @@ export class Cluster {
     return cluster;
   }
 
-  /** Starts a server that no group knows yet. */
-  async join(): Promise<Node> {
-    const node = new Node(this, this.nodes.length);
+  /** Starts a server that no group knows yet, or a client agent. */
+  async join(kind: "server" | "client" = "server"): Promise<Node> {
+    const node = new Node(this, this.nodes.length, kind);
     this.nodes.push(node);
     await node.start(null);
     return node;
@@ -107,9 +109,14 @@ export class Cluster {
     return promise;
   }
 
+  /** The agents that are servers. */
+  get servers(): Node[] {
+    return this.nodes.filter(({ kind }) => kind === "server");
+  }
+
   /** The server that leads, if there is exactly one that says so and works. */
   get leader(): Node | null {
-    const leaders = this.nodes.filter(
+    const leaders = this.servers.filter(
       (node) => node.running?.agent.server.leading === true && node.running.agent.server.readable,
     );
     return leaders.length === 1 ? (leaders[0] as Node) : null;
@@ -122,7 +129,7 @@ export class Cluster {
 
   /** Every running server has applied all that any of them has, and holds the same. */
   async untilEqual(): Promise<void> {
-    const running = (): Node[] => this.nodes.filter((node) => node.running !== null);
+    const running = (): Node[] => this.servers.filter((node) => node.running !== null);
     await this.until(
       () => new Set(running().map((node) => node.server.appliedIndex)).size === 1,
       "all have applied the same",
@@ -134,8 +141,7 @@ export class Cluster {
   /** Cuts these off from all others. */
   cut(nodes: readonly Node[]): void {
     for (const a of this.nodes) {
-      for (const b of this.nodes)
-        if (nodes.includes(a) !== nodes.includes(b)) this.#cut.add(`${a.address}>${b.address}`);
+      for (const b of this.nodes) if (nodes.includes(a) !== nodes.includes(b)) this.#cut.add(`${a.host}>${b.host}`);
     }
   }
 
@@ -148,18 +154,18 @@ export class Cluster {
     for (const node of this.nodes) await node.crash();
   }
 
-  /** Carries a call there and its reply back, or loses either. */
-  carry(from: string, to: string, path: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+  /** Carries a call to a host and port and its reply back, or loses either. */
+  carry(sender: Node, address: string, path: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      const sender = this.#node(from);
-      const life = sender?.life;
+      const { life, host: from } = sender;
+      const to = address.slice(0, address.lastIndexOf(":"));
       // The answer to who crashed meanwhile goes nowhere.
       const alive = (then: () => void) => (): void => {
-        if (sender?.life === life) then();
+        if (sender.life === life) then();
       };
       this.at(
         this.nowMs + timeoutMs,
-        alive(() => reject(new OperationalError("timeout", `${to}: no answer in time`))),
+        alive(() => reject(new OperationalError("timeout", `${address}: no answer in time`))),
       );
       if (this.#isLost(from, to)) return;
       this.at(this.nowMs + this.#delay(), () => {
@@ -167,13 +173,13 @@ export class Cluster {
         if (target === null) {
           this.at(
             this.nowMs + this.#delay(),
-            alive(() => reject(new OperationalError("unreachable", `${to}: connection refused`))),
+            alive(() => reject(new OperationalError("unreachable", `${address}: connection refused`))),
           );
           return;
         }
         this.calls += 1;
         // What is sent is what arrives, whatever the sender does with its bytes.
-        void target.peer(path, bytes.slice(), from.slice(0, from.lastIndexOf(":"))).then((reply) => {
+        void target.peer(path, bytes.slice(), from).then((reply) => {
           if (this.#node(to)?.running !== target || this.#isLost(to, from)) return;
           this.at(
             this.nowMs + this.#delay(),
@@ -184,8 +190,8 @@ export class Cluster {
     });
   }
 
-  #node(address: string): Node | undefined {
-    return this.nodes.find((node) => node.address === address);
+  #node(host: string): Node | undefined {
+    return this.nodes.find((node) => node.host === host);
   }
 
   #isLost(from: string, to: string): boolean {
@@ -213,13 +219,16 @@ export class Cluster {
   }
 }
 
-/** One server: what survives a crash, and its present life. */
+/** One agent: what survives a crash, and its present life. */
 export class Node {
   readonly cluster: Cluster;
+  readonly kind: "server" | "client";
   readonly name: string;
   readonly id: string;
   readonly host: string;
+  /** Where a server takes calls, and where an agent takes those of the pool. */
   readonly address: string;
+  readonly serfAddress: string;
   readonly logs: LogEvent[] = [];
   log: MemoryLogStore = new MemoryLogStore();
   blobs: MemoryBlobs = new MemoryBlobs();
@@ -227,12 +236,14 @@ export class Node {
   /** Counts starts and crashes. */
   life = 0;
 
-  constructor(cluster: Cluster, at: number) {
+  constructor(cluster: Cluster, at: number, kind: "server" | "client" = "server") {
     this.cluster = cluster;
-    this.name = `s${at + 1}`;
+    this.kind = kind;
+    this.name = `${kind === "server" ? "s" : "c"}${at + 1}`;
     this.id = `${String(at + 1).padStart(8, "0")}-1111-1111-1111-111111111111`;
     this.host = `10.0.0.${at + 1}`;
     this.address = `${this.host}:${PORT}`;
+    this.serfAddress = `${this.host}:${SERF_PORT}`;
   }
 
   get server(): RunningAgent["agent"]["server"] {
@@ -251,9 +262,15 @@ export class Node {
         nodeName: this.name,
         nodeId: this.id,
         advertiseAddress: this.host,
-        raft: { ...base.raft, electionTimeoutMs: 500, leaderLeaseTimeoutMs: 350, ...cluster.options.raft },
-        bootstrapExpect: cluster.joining.expect,
-        retryJoin: { ...base.retryJoin, addresses: [...cluster.joining.addresses] },
+        raft: { ...base.raft, ...cluster.options.raft },
+        server: this.kind === "server",
+        bootstrapExpect: cluster.expect,
+        gossipLan: { ...base.gossipLan, advertiseAddress: this.host },
+        retryJoin: {
+          ...base.retryJoin,
+          addresses: cluster.nodes.filter((node) => node !== this).map(({ serfAddress }) => serfAddress),
+          intervalMs: RETRY_JOIN_MS,
+        },
         ...cluster.options.config,
       },
       platform: life,
@@ -309,7 +326,7 @@ class LifePlatform implements Platform {
     this.blobs = node.blobs;
     this.#random = new Random((node.cluster.options.seed ?? 1) * 1000 + Number(node.name.slice(1)) * 31 + boot);
     this.peers = {
-      call: (address, path, body, timeoutMs) => node.cluster.carry(node.address, address, path, body, timeoutMs),
+      call: (address, path, body, timeoutMs) => node.cluster.carry(node, address, path, body, timeoutMs),
     };
   }
 

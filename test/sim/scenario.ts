@@ -67,6 +67,8 @@ const CHAOS_MS = 300_000;
 /** What all clients together ask in a second: a busy cluster costs more time, a quiet one stands still at other places. */
 const RATES = [10, 20, 50, 100];
 const SERVERS = [3, 3, 3, 5];
+/** Client agents besides. */
+const CLIENTS = [0, 0, 1, 2];
 /** Before this a new group has its peace. */
 const QUIET_MS = 3000;
 /** How many of the kinds are on, from and to. */
@@ -94,7 +96,7 @@ export function makeScenario(seed: number, rhythms: readonly Rhythm[], wishes: S
   return {
     seed,
     servers: wishes.servers ?? servers,
-    clients: wishes.clients ?? 0,
+    clients: wishes.clients ?? pick(streams.of("clients"), CLIENTS),
     chaosMs,
     opsPerSecond: wishes.opsPerSecond ?? pick(streams.of("rate"), RATES),
     ...(wishes.workloads === undefined ? {} : { workloads: wishes.workloads }),

@@ -37,12 +37,14 @@ export interface SimAgentOptions {
 /** The last lines of an agent's own log that are kept. */
 const LOG_LINES = 30;
 const RPC_PORT = 8300;
+const SERF_PORT = 8301;
 
 export class SimAgent implements SimNode {
   readonly name: string;
   readonly id: string;
   readonly host: string;
   readonly address: string;
+  readonly serfAddress: string;
   readonly kind: "server" | "client";
   readonly disk: SimDisk;
   readonly clock: NodeClock;
@@ -66,6 +68,7 @@ export class SimAgent implements SimNode {
     this.id = id;
     this.host = host;
     this.address = `${host}:${RPC_PORT}`;
+    this.serfAddress = `${host}:${SERF_PORT}`;
     this.kind = kind;
     this.disk = disk;
     this.clock = new NodeClock(events, () => this.run(this.life, () => this.running?.wake()));
@@ -80,11 +83,12 @@ export class SimAgent implements SimNode {
   }
 
   get server(): Server | null {
-    return this.running?.agent.server ?? null;
+    return this.kind === "server" ? (this.running?.agent.server ?? null) : null;
   }
 
+  /** Servers take calls on one port, and every agent those of its pool on another. */
   listens(address: string): boolean {
-    return this.up && address === this.address;
+    return this.up && (address === this.serfAddress || (address === this.address && this.kind === "server"));
   }
 
   /** Begins a life. @param group the first configuration of a new group; null goes on with what is stored, or joins. */

@@ -31,6 +31,7 @@ export class Violation extends Error {
 const RESTART_MS: readonly [number, number] = [200, 3000];
 /** New servers get a vote after this long. */
 const STABILIZATION_MS = 2000;
+const RETRY_JOIN_MS = 1000;
 
 export class World implements Sim {
   readonly scenario: Scenario;
@@ -244,7 +245,12 @@ export class World implements Sim {
       },
       autopilot: { ...this.#base.autopilot, serverStabilizationTimeMs: STABILIZATION_MS },
       bootstrapExpect: settings.joining && this.#founders.has(agent) ? servers : 0,
-      retryJoin: { ...this.#base.retryJoin, addresses: others.map(({ address }) => address) },
+      gossipLan: { ...this.#base.gossipLan, advertiseAddress: agent.host },
+      retryJoin: {
+        ...this.#base.retryJoin,
+        addresses: others.map(({ serfAddress }) => serfAddress),
+        intervalMs: RETRY_JOIN_MS,
+      },
     };
   }
 

@@ -28,7 +28,7 @@ export interface TestAgentOptions {
   log?: LogStore;
   blobs?: Blobs;
   /** What else the platform has: `fetch`, `tcp`, `exec`, `host`, `peers`. */
-  platform?: Partial<Pick<Platform, "fetch" | "tcp" | "exec" | "host" | "peers">>;
+  platform?: Partial<Pick<Platform, "fetch" | "tcp" | "exec" | "host" | "peers" | "cipher">>;
   /** When virtual time begins, milliseconds since the epoch. */
   startMs?: number;
   seed?: number;

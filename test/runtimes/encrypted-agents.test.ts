@@ -1,0 +1,128 @@
+// Whole agents with listeners of this runtime, in one process: those with the same key form a group, others are refused.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { NodePlatform } from "../../runtimes/node/platform.ts";
+import type { PeerListener } from "../../runtimes/node/peers.ts";
+import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
+import { createAgent, type RunningAgent } from "../../src/index.ts";
+import type { LogEvent } from "../../src/platform.ts";
+import { readReply, testConfig, type TestReply, TestRequest } from "../support/agent.ts";
+
+declare const Bun: unknown;
+declare const Deno: unknown;
+const runtime = typeof Bun !== "undefined" ? "bun" : typeof Deno !== "undefined" ? "deno" : "node";
+const { httpPeers, listenPeers } = (await import(
+  `../../runtimes/${runtime}/peers.ts`
+)) as typeof import("../../runtimes/node/peers.ts");
+
+const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const OTHER_KEY = "ICEiIyQlJicoKSorLC0uLw==";
+const PATIENCE_MS = 30_000;
+
+class Real {
+  readonly logs: LogEvent[] = [];
+  readonly name: string;
+  #running: RunningAgent | null = null;
+  #listener: PeerListener | null = null;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Listens on a free port, before there is anybody to answer. */
+  async listen(): Promise<number> {
+    const answer = (path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> =>
+      this.#running?.peer(path, bytes, from) ?? Promise.reject(new Error("not started"));
+    this.#listener = await listenPeers(answer, { address: "127.0.0.1", port: 0 });
+    return this.#listener.port;
+  }
+
+  async start(at: number, port: number, others: readonly number[], words: readonly string[]): Promise<void> {
+    const flags = ["-server", "-bootstrap-expect=2", "-data-dir=/d", "-bind=127.0.0.1", `-node=${this.name}`, ...words];
+    for (const other of others) flags.push(`-retry-join=127.0.0.1:${other}`);
+    const base = testConfig({ flags: [...flags, `-server-port=${port}`, "-hcl=performance { raft_multiplier = 1 }"] });
+    const platform = new NodePlatform({
+      log: new MemoryLogStore(),
+      blobs: new MemoryBlobs(),
+      report: (event) => void (event.type === "log" && this.logs.push(event)),
+      wake: () => this.#running?.wake(),
+      peers: httpPeers(),
+    });
+    const nodeId = `${String(at).padStart(8, "0")}-2222-2222-2222-222222222222`;
+    const config = { ...base, nodeId, retryJoin: { ...base.retryJoin, intervalMs: 200 } };
+    const running = await createAgent({ config, platform, stopped: () => {} });
+    this.#running = running;
+    running.wake();
+  }
+
+  get agent(): RunningAgent["agent"] {
+    return (this.#running as RunningAgent).agent;
+  }
+
+  fetch(method: string, path: string, body?: string): Promise<TestReply> {
+    return readReply(this.#running as RunningAgent, new TestRequest(method, path, body, {}));
+  }
+
+  says(pattern: RegExp): boolean {
+    return this.logs.some(({ message, fields }) => pattern.test(`${message} ${shown(fields)}`));
+  }
+
+  async stop(): Promise<void> {
+    const [running, listener] = [this.#running, this.#listener];
+    this.#running = null;
+    this.#listener = null;
+    await running?.stop();
+    await listener?.close();
+  }
+}
+
+const shown = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) => (inner instanceof Error ? inner.message : inner));
+
+async function until(condition: () => boolean, what: string, agents: readonly Real[]): Promise<void> {
+  const end = Date.now() + PATIENCE_MS;
+  while (!condition()) {
+    if (Date.now() > end) {
+      const lines = agents.flatMap(({ name, logs }) => logs.map((line) => `${name} ${shown(line)}`));
+      assert.fail(`${what}: not in time\n${lines.join("\n")}`);
+    }
+    await sleep(10);
+  }
+}
+
+test("encrypted agents: the same key makes a group; another key, or none, is refused in words that say what to do", async () => {
+  const [a, b, other, none] = ["a", "b", "other", "none"].map((name) => new Real(name)) as [Real, Real, Real, Real];
+  const agents = [a, b, other, none];
+  const ports = await Promise.all(agents.map((agent) => agent.listen()));
+  const pair = ports.slice(0, 2);
+  try {
+    await a.start(1, ports[0] as number, pair, [`-encrypt=${KEY}`]);
+    await b.start(2, ports[1] as number, pair, [`-encrypt=${KEY}`]);
+    await until(() => agents.slice(0, 2).some((each) => each.agent.server.leading), "a leader", agents);
+    const follower = a.agent.server.leading ? b : a;
+    const large = "x".repeat(400_000);
+    for (const [key, value] of [
+      ["small", "1"],
+      ["large", large],
+    ] as const) {
+      assert.equal((await follower.fetch("PUT", `/v1/kv/${key}`, value)).text, "true");
+      assert.equal((await follower.fetch("GET", `/v1/kv/${key}?raw&consistent`)).text, value);
+    }
+    assert.deepEqual([a.agent.encryption.refused, b.agent.encryption.refused], [0, 0]);
+
+    await other.start(3, ports[2] as number, pair, [`-encrypt=${OTHER_KEY}`]);
+    await until(() => a.says(/No installed keys could decrypt the message/), "the group refuses another key", agents);
+    await until(() => other.says(/give both agents the same `encrypt` key/), "who has it is told", agents);
+    assert.ok(a.says(/"address":"127\.0\.0\.1"/));
+    await other.stop();
+
+    await none.start(4, ports[3] as number, pair, []);
+    await until(() => a.says(/a call in the clear/), "the group refuses who has none", agents);
+    await until(() => none.says(/takes encrypted calls only/), "who has none is told", agents);
+    const servers = (await a.fetch("GET", "/v1/operator/raft/configuration")).json().Servers as unknown[];
+    assert.equal(servers.length, 2);
+  } finally {
+    for (const agent of agents) await agent.stop();
+  }
+});
