@@ -18,6 +18,7 @@ const USAGE = `npm run sim -- [options]
   --seed N            one run
   --seeds A..B        a run for each seed
   --hours H           new seeds until so many hours are simulated
+  --minutes M         begins no new run after M minutes of real time, however many hours are left
   --fresh N           N new seeds (the default: 10)
   --scenario FILE     replays a scenario file
   --faults a,b,-c     only these kinds, or all that the seed picks but -c; --faults list lists them
@@ -35,6 +36,7 @@ const USAGE = `npm run sim -- [options]
 
 const HOUR_MS = 3_600_000;
 const SECOND_MS = 1000;
+const MINUTE_MS = 60_000;
 const TAIL_LINES = 60;
 const SEED_MAX = 2 ** 32;
 const FRESH = 10;
@@ -45,6 +47,7 @@ const { values: flags } = parseArgs({
     seed: { type: "string" },
     seeds: { type: "string" },
     hours: { type: "string" },
+    minutes: { type: "string" },
     fresh: { type: "string" },
     scenario: { type: "string" },
     faults: { type: "string" },
@@ -106,8 +109,9 @@ async function delegate(): Promise<void> {
   process.exitCode = tally.failed === 0 && codes.every((code) => code === 0) ? 0 : 1;
 }
 
-const own = (word: string, before: string | undefined, name: string): boolean =>
-  word === name || word.startsWith(`${name}=`) || before === name;
+function own(word: string, before: string | undefined, name: string): boolean {
+  return word === name || word.startsWith(`${name}=`) || before === name;
+}
 
 function work(given: readonly string[], job: number, jobs: number, tally: Tally): Promise<number | null> {
   const runtime = flags.runtime ?? "node";
@@ -151,11 +155,21 @@ function* scenarios(simulatedMs: () => number): Generator<Scenario> {
   }
   const targetMs = flags.hours === undefined ? Number.POSITIVE_INFINITY : (Number(flags.hours) * HOUR_MS) / jobs;
   const runs = flags.hours === undefined ? Math.ceil(Number(flags.fresh ?? FRESH) / jobs) : Number.POSITIVE_INFINITY;
-  for (let run = 0; run < runs && simulatedMs() < targetMs; run += 1)
+  const untilMs = performance.now() + Number(flags.minutes ?? Number.POSITIVE_INFINITY) * MINUTE_MS;
+  for (let run = 0; run < runs && simulatedMs() < targetMs; run += 1) {
+    if (performance.now() > untilMs) {
+      const left =
+        flags.hours === undefined ? "" : `, ${((targetMs - simulatedMs()) / HOUR_MS).toFixed(1)} hours short`;
+      console.log(`STOPPED after ${flags.minutes} minutes${left}`);
+      return;
+    }
     yield makeScenario(freshSeed(), faultKinds, wishes);
+  }
 }
 
-const freshSeed = (): number => (crypto.getRandomValues(new Uint32Array(1))[0] as number) % SEED_MAX;
+function freshSeed(): number {
+  return (crypto.getRandomValues(new Uint32Array(1))[0] as number) % SEED_MAX;
+}
 
 function wishesOf(): ScenarioWishes {
   const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));

@@ -72,12 +72,14 @@ export const LOCK: Model<Lock, LockOperation> = {
       case "release": {
         const isHeld = holder === operation.session;
         if (isKnown && isHeld !== operation.ok) return NONE;
-        return [isHeld ? { holder: null, fence, isDelayed: false } : lock];
+        return [isHeld ? { ...lock, holder: null } : lock];
       }
       case "acquire": {
         const { session, ok } = operation;
         const isFree = holder === null || holder === session;
-        const taken = holder === session ? lock : { holder: session, fence: fence + 1, isDelayed: false };
+        // Delays are judged by the leader before the entry is in the log, as Consul does: who asks while the holder's end is
+        // on its way gets the lock, and the delay then outlives it.
+        const taken = holder === session ? lock : { ...lock, holder: session, fence: fence + 1 };
         if (!isKnown) return isFree ? [taken] : NONE;
         if (ok) return isFree ? [taken] : NONE;
         // A lock that its holder's session lost is refused for a while.

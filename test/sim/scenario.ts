@@ -63,8 +63,9 @@ export interface Rhythm {
   readonly lastsMs: readonly [number, number];
 }
 
-const CHAOS_MS = 330_000;
-const OPS_PER_SECOND = 100;
+const CHAOS_MS = 300_000;
+/** What all clients together ask in a second: a busy cluster costs more time, a quiet one stands still at other places. */
+const RATES = [10, 20, 50, 100];
 const SERVERS = [3, 3, 3, 5];
 /** Before this a new group has its peace. */
 const QUIET_MS = 3000;
@@ -95,7 +96,7 @@ export function makeScenario(seed: number, rhythms: readonly Rhythm[], wishes: S
     servers: wishes.servers ?? servers,
     clients: wishes.clients ?? 0,
     chaosMs,
-    opsPerSecond: wishes.opsPerSecond ?? OPS_PER_SECOND,
+    opsPerSecond: wishes.opsPerSecond ?? pick(streams.of("rate"), RATES),
     ...(wishes.workloads === undefined ? {} : { workloads: wishes.workloads }),
     settings,
     faults,
