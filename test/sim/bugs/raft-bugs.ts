@@ -115,7 +115,7 @@ export const RAFT_BUGS: readonly Bug[] = [
       edit(
         "follower.ts",
         "  if (message.term < core.term) {\n",
-        '  const isRace = message.term === core.term - 1 && message.entries.length > 0 && core.role === "follower";\n  if (message.term < core.term && !isRace) {\n',
+        '  const isRace = message.term === core.term - 1 && core.role === "follower";\n  if (message.term < core.term && !isRace) {\n',
       ),
       edit(
         "follower.ts",

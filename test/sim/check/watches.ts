@@ -55,8 +55,8 @@ interface Asked {
   readonly floor: number;
   /** Since when this server has applied a change that the answer must show; null: it has not. */
   dueMs: number | null;
-  /** The server led all the while: its own answers are judged like stale ones. */
-  isOwn: boolean;
+  /** It waits for changes that this server applies, and needs nobody else for its answer. */
+  readonly isOwn: boolean;
 }
 
 interface Answered {
@@ -102,7 +102,7 @@ export class Watches implements Checker {
       committed: this.#reference.index,
       floor: isStale ? (this.#shownBy(node.server).get(question) ?? 0) : (this.#current.get(question) ?? 0),
       dueMs: null,
-      isOwn: isStale || node.server?.readable === true,
+      isOwn: isStale && index > 0,
     };
     this.#waiting.add(asked);
     return asked;
@@ -135,8 +135,6 @@ export class Watches implements Checker {
     for (const asked of this.#waiting) {
       const { server, node, question, index } = asked;
       if (asked.dueMs !== null || server === null) continue;
-      // A leader that is not sure of it asks the others first, which takes as long as it takes.
-      if (!asked.isStale && !server.readable) asked.isOwn = false;
       if (node.server !== server || !asked.isOwn) continue;
       if (server.state.lastIndex >= this.#reference.nextChange(question, index)) asked.dueMs = sim.now;
     }
