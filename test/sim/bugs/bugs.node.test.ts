@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { stripTypeScriptTypes } from "node:module";
+import { heartbeatRace, type ScriptResult, twoWriteVote } from "./directed.ts";
+import type { Hunt } from "./hunt.ts";
+import { mutated } from "./plant.ts";
+import { BUGS } from "./table.ts";
+
+const run = promisify(execFile);
+test("bugs: there are at least thirty, each with a name of its own", () => {
+  assert.ok(BUGS.length >= 30, `${BUGS.length}`);
+  assert.equal(new Set(BUGS.map(({ name }) => name)).size, BUGS.length);
+});
+
+test("bugs: what each replaces is there exactly once in today's source, and the result can be read", () => {
+  for (const bug of BUGS) {
+    // Throws, with the bug's name, when the source has moved on.
+    const texts = mutated(bug);
+    assert.ok(texts.size > 0, bug.name);
+    for (const [file, text] of texts) assert.doesNotThrow(() => stripTypeScriptTypes(text), `${bug.name}: ${file}`);
+  }
+});
+
+/** Found in seconds, by checkers that have nothing in common. */
+const QUICK: readonly [string, string, RegExp][] = [
+  ["follower-answers-default-reads", "1", /current reads|linearizability|acknowledged writes/],
+  ["session-end-forgotten", "1", /store invariants/],
+];
+
+for (const [name, seed, checker] of QUICK)
+  test(`bugs: the simulator finds ${name}`, async () => {
+    const { stdout } = await run(process.execPath, [
+      fileURLToPath(new URL("hunt.ts", import.meta.url)),
+      name,
+      "--from",
+      seed,
+      "--hours",
+      "0.2",
+    ]);
+    const found = JSON.parse(stdout) as Hunt;
+    assert.match(found.checker ?? "none", checker, found.message);
+  });
+
+/** What the script says with the bug planted, in a process of its own. */
+async function planted(bug: string): Promise<string> {
+  const { stdout } = await run(process.execPath, [fileURLToPath(new URL("directed-child.ts", import.meta.url)), bug]);
+  return (JSON.parse(stdout) as { found: { checker: string } | null }).found?.checker ?? "nothing";
+}
+
+/** Leads the cluster of the product as it is to where the bug would show, with some seeds. */
+async function right(script: (seed: number) => Promise<ScriptResult>): Promise<void> {
+  let complete = 0;
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const { isComplete, violation } = await script(seed);
+    assert.equal(violation, null, `seed ${seed}: ${violation?.message}`);
+    if (isComplete) complete += 1;
+  }
+  assert.ok(complete > 0, "no seed came to where the bug would show");
+}
+const SEEDS = 6;
+
+test("consul's raft #695: a follower of a new leader takes nothing from the old one", async () => {
+  await right(heartbeatRace);
+  assert.match(await planted("heartbeat-race"), /state machine safety|log matching|applied prefix/);
+});
+
+test("consul's raft #661: a server that crashes while it votes does not vote again in that term", async () => {
+  await right(twoWriteVote);
+  assert.equal(await planted("two-write-vote"), "election safety");
+});

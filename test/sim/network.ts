@@ -1,0 +1,203 @@
+// The simulated network between agents, and between clients and agents. A call is a message there and one back; each takes
+// a while and may be met by the rules in force. What the rules do not promise to lose arrives once and whole, as over TCP;
+// what arrives where no process listens is refused, and a process that dies breaks the calls it had.
+import { OperationalError } from "../../src/types/error.ts";
+import type { Random } from "../../src/util/random.ts";
+import type { EventQueue } from "./event-queue.ts";
+import type { SimAgent } from "./sim-agent.ts";
+import { between, chance } from "./streams.ts";
+import type { Trace } from "./trace.ts";
+import type { SimReply } from "./types.ts";
+
+/** The pseudo host that all clients are on. */
+export const CLIENT_HOST = "client";
+
+/** What one fault does to messages. Rules add up. Absent members do nothing. */
+export interface NetworkRule {
+  /** The kind of fault that it is counted for. */
+  readonly kind: string;
+  /** Which messages it is about. */
+  applies(from: string, to: string, isReply: boolean): boolean;
+  /** The probability that a message is lost: 1 is a cut. */
+  loss?: number;
+  /** Further milliseconds on the way. */
+  delayMs?: (random: Random) => number;
+  /** The probability that a message that may come twice does. */
+  duplicate?: number;
+  /** The probability that what arrives is not what was sent. */
+  garble?: number;
+  /** The probability that a bit of a part of a snapshot flips. */
+  flip?: number;
+  /** Messages are kept here until the rule ends, and then come all at once. */
+  held?: (() => void)[];
+}
+
+/** What the network is made with. */
+export interface NetworkOptions {
+  readonly events: EventQueue;
+  readonly random: Random;
+  readonly trace: Trace;
+  /** How long a message takes: from and to. */
+  readonly latencyMs: readonly [number, number];
+  agentAt(host: string): SimAgent | undefined;
+  fired(kind: string): void;
+}
+
+/** Calls to these may be taken twice without harm, and a transport may repeat them. */
+const REPEATABLE = /^\/(raft|gossip)\//;
+const SNAPSHOT_PATH = "/raft/1/snapshot";
+const GARBAGE = 0x7f;
+
+/** A call under way at an agent: if that dies, it breaks. */
+export interface OpenCall {
+  broken(): void;
+}
+
+const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));
+
+export class Network {
+  readonly rules: NetworkRule[] = [];
+  /** Messages sent so far. */
+  messages = 0;
+  readonly #options: NetworkOptions;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  /** Puts a rule in force until the returned function is called. */
+  add(rule: NetworkRule): () => void {
+    this.rules.push(rule);
+    return () => {
+      const at = this.rules.indexOf(rule);
+      if (at >= 0) this.rules.splice(at, 1);
+      for (const deliver of rule.held?.splice(0) ?? []) this.#options.events.after(this.#latency(), deliver);
+    };
+  }
+
+  /** A call of one agent to another: `Peers.call` of its platform. */
+  call(from: SimAgent, address: string, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const { events, trace } = this.#options;
+    const { life } = from;
+    const host = hostOf(address);
+    const sent = body.slice();
+    return new Promise((resolve, reject) => {
+      let isSettled = false;
+      const settle = (then: () => void): void => {
+        if (isSettled) return;
+        isSettled = true;
+        events.cancel(timer);
+        from.run(life, then);
+      };
+      const timer = events.after(timeoutMs, () =>
+        settle(() => reject(new OperationalError("timeout", `${address}: no answer in time`))),
+      );
+      const answer = (reply: Uint8Array): void =>
+        this.#send(host, from.host, true, path, reply, (bytes) => settle(() => resolve(bytes)));
+      const refuse = (code: "unreachable" | "outcome-unknown", text: string): void =>
+        this.#send(host, from.host, true, path, null, () =>
+          settle(() => reject(new OperationalError(code, `${address}: ${text}`))),
+        );
+      this.#send(from.host, host, false, path, sent, (bytes) => {
+        const target = this.#options.agentAt(host);
+        if (target === undefined || !target.listens(address)) {
+          refuse("unreachable", "connection refused");
+          return;
+        }
+        trace.time(events.now);
+        trace.text(path);
+        trace.bytes(bytes);
+        if (trace.lines !== null) trace.line(events.now, `${from.name} > ${target.name} ${path} ${bytes.length} bytes`);
+        target.serve({ broken: () => refuse("outcome-unknown", "connection reset") }, path, bytes, from.host, answer);
+      });
+    });
+  }
+
+  /** A client's HTTP request. */
+  request(to: SimAgent, method: string, target: string, body: string | undefined): Promise<SimReply> {
+    return new Promise((resolve, reject) => {
+      const fail = (code: "unreachable" | "outcome-unknown", text: string): void =>
+        this.#send(to.host, CLIENT_HOST, true, target, null, () =>
+          reject(new OperationalError(code, `${to.name}: ${text}`)),
+        );
+      this.#send(CLIENT_HOST, to.host, false, target, null, () => {
+        if (!to.up) {
+          fail("unreachable", "connection refused");
+          return;
+        }
+        to.serveRequest({ broken: () => fail("outcome-unknown", "connection reset") }, method, target, body, (reply) =>
+          this.#send(to.host, CLIENT_HOST, true, target, null, () => resolve(reply)),
+        );
+      });
+    });
+  }
+
+  /** Sends a message one way, as the rules in force would have it. */
+  #send(
+    from: string,
+    to: string,
+    isReply: boolean,
+    path: string,
+    bytes: Uint8Array | null,
+    deliver: (bytes: Uint8Array) => void,
+  ): void {
+    const { events, random, fired } = this.#options;
+    this.messages += 1;
+    let ms = this.#latency();
+    let arriving = bytes ?? NOTHING;
+    let times = 1;
+    for (const rule of this.rules) {
+      if (!rule.applies(from, to, isReply)) continue;
+      if (rule.loss !== undefined && (rule.loss >= 1 || chance(random, rule.loss))) {
+        fired(rule.kind);
+        return;
+      }
+      if (rule.held !== undefined) {
+        fired(rule.kind);
+        rule.held.push(() => deliver(arriving));
+        return;
+      }
+      if (rule.delayMs !== undefined) {
+        const more = rule.delayMs(random);
+        if (more > 0) fired(rule.kind);
+        ms += more;
+      }
+      if (bytes === null) continue;
+      if (rule.duplicate !== undefined && !isReply && REPEATABLE.test(path) && chance(random, rule.duplicate)) {
+        fired(rule.kind);
+        times += 1;
+      }
+      if (rule.garble !== undefined && chance(random, rule.garble)) {
+        fired(rule.kind);
+        arriving = garbled(bytes, random);
+      }
+      if (rule.flip !== undefined && !isReply && path === SNAPSHOT_PATH && chance(random, rule.flip)) {
+        fired(rule.kind);
+        arriving = flipped(bytes, random);
+      }
+    }
+    events.after(ms, () => deliver(arriving));
+    for (; times > 1; times -= 1) events.after(ms + between(random, 0, 50), () => deliver(arriving.slice()));
+  }
+
+  #latency(): number {
+    const [least, most] = this.#options.latencyMs;
+    return least + this.#options.random.float() * (most - least);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** What a transport whose checksums fail might hand over at worst: nothing of it is what was sent. */
+function garbled(bytes: Uint8Array, random: Random): Uint8Array {
+  const length = chance(random, 0.5) ? bytes.length : random.below(bytes.length + 1);
+  return Uint8Array.from({ length }, (_, at) => (at === 0 ? GARBAGE : random.below(256)));
+}
+
+/** One bit of the data, which is at the end of a part. */
+function flipped(bytes: Uint8Array, random: Random): Uint8Array {
+  const copy = bytes.slice();
+  const at = copy.length - 1 - random.below(Math.max(1, copy.length >> 2));
+  copy[at] = (copy[at] as number) ^ (1 << random.below(8));
+  return copy;
+}

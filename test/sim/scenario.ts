@@ -1,0 +1,143 @@
+// A run as data: what decides it is here and in the code, nothing else. A seed makes one; a shrunk failure is one in a file.
+import { Random } from "../../src/util/random.ts";
+import { between, chance, exponential, pick, Streams } from "./streams.ts";
+
+/** One fault that is to happen. */
+export interface FaultInstance {
+  kind: string;
+  atMs: number;
+  /** How long it lasts, if it lasts. */
+  forMs: number;
+  /** Of its own stream of random numbers: leaving out another fault does not change this one. */
+  seed: number;
+}
+
+/** What the seed chooses of the cluster's circumstances. */
+export interface Settings {
+  /** How long a message takes, and a sync. */
+  latencyMs: readonly [number, number];
+  syncMs: readonly [number, number];
+  /** Of the log. */
+  snapshotThreshold: number;
+  snapshotIntervalMs: number;
+  trailingLogs: number;
+  electionTimeoutMs: number;
+  leaderLeaseTimeoutMs: number;
+  /** Servers find each other by `retry_join` and `bootstrap_expect`; else they are given their group. */
+  joining: boolean;
+}
+
+/** A whole run. */
+export interface Scenario {
+  seed: number;
+  servers: number;
+  /** Client agents besides. */
+  clients: number;
+  /** How long faults happen. */
+  chaosMs: number;
+  opsPerSecond: number;
+  /** Names of the workloads; absent: what the seed picks. */
+  workloads?: readonly string[];
+  settings: Settings;
+  faults: FaultInstance[];
+}
+
+/** What may be asked of the making of a scenario. */
+export interface ScenarioWishes {
+  servers?: number;
+  clients?: number;
+  chaosMs?: number;
+  opsPerSecond?: number;
+  workloads?: readonly string[];
+  /** Names of kinds that may be on; absent: all. */
+  kinds?: readonly string[];
+  /** Names of kinds that stay off. */
+  without?: readonly string[];
+}
+
+/** How a kind of fault is scheduled. */
+export interface Rhythm {
+  readonly name: string;
+  /** Mean time between two of them, when it is on and rates are normal. */
+  readonly everyMs: number;
+  readonly lastsMs: readonly [number, number];
+}
+
+const CHAOS_MS = 300_000;
+/** What all clients together ask in a second: a busy cluster costs more time, a quiet one stands still at other places. */
+const RATES = [10, 20, 50, 100];
+const SERVERS = [3, 3, 3, 5];
+/** Client agents besides. */
+const CLIENTS = [0, 0, 1, 2];
+/** Before this a new group has its peace. */
+const QUIET_MS = 3000;
+/** How many of the kinds are on, from and to. */
+const ON_SHARE: readonly [number, number] = [0.1, 0.6];
+/** Faults come this much more or less often than usual. */
+const PACES = [0.5, 1, 1, 2];
+
+/** What the seed says. */
+export function makeScenario(seed: number, rhythms: readonly Rhythm[], wishes: ScenarioWishes = {}): Scenario {
+  const streams = new Streams(seed);
+  const random = streams.of("scenario");
+  const servers = pick(random, SERVERS);
+  const chaosMs = wishes.chaosMs ?? CHAOS_MS;
+  const settings = makeSettings(streams.of("settings"));
+  const share = between(random, ...ON_SHARE);
+  const pace = pick(random, PACES);
+  const faults = rhythms.flatMap((rhythm): FaultInstance[] => {
+    const own = streams.of(`schedule ${rhythm.name}`);
+    const isOn = chance(own, share);
+    if (wishes.kinds === undefined ? !isOn : !wishes.kinds.includes(rhythm.name)) return [];
+    if (wishes.without?.includes(rhythm.name) === true) return [];
+    return schedule(rhythm, own, pace, chaosMs);
+  });
+  faults.sort((a, b) => a.atMs - b.atMs);
+  return {
+    seed,
+    servers: wishes.servers ?? servers,
+    clients: wishes.clients ?? pick(streams.of("clients"), CLIENTS),
+    chaosMs,
+    opsPerSecond: wishes.opsPerSecond ?? pick(streams.of("rate"), RATES),
+    ...(wishes.workloads === undefined ? {} : { workloads: wishes.workloads }),
+    settings,
+    faults,
+  };
+}
+
+function schedule({ name, everyMs, lastsMs }: Rhythm, random: Random, pace: number, chaosMs: number): FaultInstance[] {
+  const faults: FaultInstance[] = [];
+  const mean = everyMs / pace;
+  for (let atMs = QUIET_MS + exponential(random, mean); atMs < chaosMs; atMs += exponential(random, mean)) {
+    const forMs = Math.round(between(random, ...lastsMs));
+    faults.push({ kind: name, atMs: Math.round(atMs), forMs, seed: random.next() });
+  }
+  return faults;
+}
+
+function makeSettings(random: Random): Settings {
+  const joining = chance(random, 0.25);
+  const latencyMs = pick<readonly [number, number]>(random, [
+    [0.2, 1],
+    [1, 3],
+    [3, 15],
+  ]);
+  const syncMs = pick<readonly [number, number]>(random, [
+    [0.1, 0.5],
+    [1, 4],
+    [4, 12],
+  ]);
+  const snapshotThreshold = pick(random, [50, 200, 1000]);
+  const trailingLogs = pick(random, [5, 50, 200]);
+  const leaderLeaseTimeoutMs = pick(random, [350, 350, 450]);
+  return {
+    latencyMs,
+    syncMs,
+    snapshotThreshold,
+    snapshotIntervalMs: pick(random, [2000, 10_000]),
+    trailingLogs,
+    electionTimeoutMs: 500,
+    leaderLeaseTimeoutMs,
+    joining,
+  };
+}

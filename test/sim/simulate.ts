@@ -1,0 +1,253 @@
+// One run: the cluster is started, works under faults for a while, is healed, must make progress soon, come to agree, and
+// stand the checks of what its clients were told. The same scenario goes the same way every time.
+import { setImmediate } from "node:timers/promises";
+import { rest } from "./event-queue.ts";
+import type { EndFault } from "./faults/fault-kind.ts";
+import { faultKinds } from "./faults/table.ts";
+import { guardGlobals } from "./guards.ts";
+import { ask } from "./operator.ts";
+import type { FaultInstance, Scenario } from "./scenario.ts";
+import { pick } from "./streams.ts";
+import type { Checker, Workload } from "./types.ts";
+import { Violation, World } from "./world.ts";
+
+/** What came of a run. */
+export interface Outcome {
+  readonly hash: string;
+  readonly violation: Violation | null;
+  /** Virtual milliseconds. */
+  readonly simulatedMs: number;
+  readonly wallMs: number;
+  readonly events: number;
+  readonly operations: number;
+  /** How often each kind of fault really did something. */
+  readonly fired: ReadonlyMap<string, number>;
+  /** From the end of the faults to the first write that was acknowledged. */
+  readonly recoveryMs: number;
+  /** Readable, when it was asked for. */
+  readonly lines: readonly string[] | null;
+}
+
+/** Who takes part besides the cluster. Checkers are stepped in their order. */
+export interface Parties {
+  readonly workloads: readonly Workload[];
+  readonly checkers: readonly Checker[];
+  /** Requests answered so far. */
+  operations(): number;
+}
+
+export interface SimulateOptions {
+  /** Keeps readable lines. */
+  readonly traced?: boolean;
+  /** Made anew for each run. */
+  parties(scenario: Scenario): Parties;
+}
+
+/** From healing to a write that is acknowledged: ten election timeouts, and what a process takes to start. */
+const PROGRESS_TIMEOUTS = 10;
+const START_MS = 1000;
+/** Clients go on for so long after that. */
+const CALM_MS = 5000;
+/** An operation may wait for its answer so long. */
+const SETTLE_MS = 30_000;
+/** Servers that were far behind, or are replaced, have so long to catch up. */
+const AGREE_MS = 60_000;
+const PROBE_MS = 250;
+/** Other work of this process gets a turn after so many events. */
+const EVENTS_PER_BREATH = 50_000;
+
+/** Runs a scenario to its end, or to the first violation. */
+export async function simulate(scenario: Scenario, options: SimulateOptions): Promise<Outcome> {
+  const startedAt = performance.now();
+  const run = new Run(scenario, options);
+  const violation = await run.toEnd();
+  const { world, recoveryMs } = run;
+  return {
+    hash: world.record.hash,
+    violation,
+    simulatedMs: world.now,
+    wallMs: performance.now() - startedAt,
+    events: world.events.count,
+    operations: run.operations,
+    fired: world.fired,
+    recoveryMs,
+    lines: world.record.lines,
+  };
+}
+
+class Run {
+  readonly world: World;
+  recoveryMs = 0;
+  readonly #scenario: Scenario;
+  readonly #workloads: readonly Workload[];
+  /** Looked at after every event, and every few milliseconds. */
+  readonly #steps: readonly ((world: World) => void)[];
+  readonly #checkers: readonly Checker[];
+  readonly #operations: () => number;
+  readonly #active = new Set<() => void>();
+  #release: () => void = () => {};
+
+  constructor(scenario: Scenario, { traced, parties }: SimulateOptions) {
+    this.#scenario = scenario;
+    this.world = new World(scenario, traced === true);
+    const { workloads, checkers, operations } = parties(scenario);
+    this.#workloads = workloads;
+    this.#checkers = checkers;
+    this.#operations = operations;
+    this.#steps = checkers.flatMap((checker) =>
+      checker.step === undefined || (checker.everyMs ?? 0) > 0 ? [] : [(world: World) => checker.step?.(world)],
+    );
+  }
+
+  get operations(): number {
+    return this.#operations();
+  }
+
+  async toEnd(): Promise<Violation | null> {
+    // Bun's very first `nextTick` does not wait for promises.
+    await rest();
+    await setImmediate();
+    this.#release = guardGlobals();
+    try {
+      await this.#phases();
+    } catch (error) {
+      const { world } = this;
+      if (!(error instanceof Violation)) {
+        const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        world.found("no error is thrown", text);
+      }
+    } finally {
+      this.#release();
+    }
+    return this.world.violation;
+  }
+
+  async #phases(): Promise<void> {
+    const { world } = this;
+    const { chaosMs, faults } = this.#scenario;
+    world.begin();
+    for (const checker of this.#checkers) if ((checker.everyMs ?? 0) > 0) this.#every(checker);
+    for (const fault of faults) world.at(fault.atMs, () => this.#begin(fault));
+    for (const workload of this.#workloads) workload.start(world);
+    await this.#pass(chaosMs, () => false);
+    this.#heal();
+    await this.#progress();
+    await this.#pass(world.now + CALM_MS, () => false);
+    for (const workload of this.#workloads) workload.stop();
+    await this.#demand(SETTLE_MS, "every operation ends", () => this.#workloads.every((each) => each.settled()));
+    await this.#demand(AGREE_MS, "all servers come to agree", () => this.#agree());
+    for (const checker of this.#checkers) {
+      checker.step?.(world);
+      checker.healed?.(world);
+    }
+    for (const workload of this.#workloads) workload.finish(world);
+  }
+
+  #every(checker: Checker): void {
+    const look = (): void => {
+      checker.step?.(this.world);
+      this.world.events.after(checker.everyMs as number, look);
+    };
+    this.world.events.after(checker.everyMs as number, look);
+  }
+
+  #begin(fault: FaultInstance): void {
+    const { world } = this;
+    if (world.isHealing) return;
+    const kind = faultKinds.find(({ name }) => name === fault.kind);
+    if (kind === undefined) throw new Error(`no kind of fault is named ${fault.kind}`);
+    world.trace(`fault ${fault.kind} for ${fault.forMs} ms`);
+    const end: EndFault = kind.begin(world, world.streams.fork(fault.seed), fault);
+    if (end === null) return;
+    const once = (): void => {
+      if (!this.#active.delete(once)) return;
+      world.trace(`end of ${fault.kind}`);
+      end();
+    };
+    this.#active.add(once);
+    world.events.after(fault.forMs, once);
+  }
+
+  /** Nothing fails any more, and everything is started. */
+  #heal(): void {
+    const { world } = this;
+    world.trace("all faults end");
+    for (const end of this.#active) end();
+    world.isHealing = true;
+    for (const agent of world.nodes) {
+      agent.disk.heal();
+      agent.thaw();
+      agent.clock.setRate(1);
+      world.start(agent);
+    }
+  }
+
+  /** A write must be acknowledged soon. */
+  async #progress(): Promise<void> {
+    const { world } = this;
+    const healedAt = world.now;
+    let isDone = false;
+    const probe = (): void => {
+      const up = world.nodes.filter(({ up, retired }) => up && !retired);
+      if (isDone) return;
+      world.events.after(PROBE_MS, probe);
+      if (up.length === 0) return;
+      void ask(world, pick(world.random("probe"), up), "PUT", "/v1/kv/sim/progress", "x").then((reply) => {
+        if (reply?.status !== 200 || isDone) return;
+        isDone = true;
+        this.recoveryMs = world.now - healedAt;
+      });
+    };
+    probe();
+    const limitMs = PROGRESS_TIMEOUTS * this.#slowestElectionMs + START_MS;
+    await this.#demand(limitMs, "a write is acknowledged after the faults end", () => isDone);
+  }
+
+  get #slowestElectionMs(): number {
+    return Math.max(this.#scenario.settings.electionTimeoutMs, this.world.raftChanges.electionTimeoutMs ?? 0);
+  }
+
+  /** Every server of the group runs, and has applied all that any has; nothing is left for the operator. */
+  #agree(): boolean {
+    const { world } = this;
+    if (!world.operator.isIdle) return false;
+    const { servers } = world.group;
+    const applied = servers.map(({ id }) => world.agentOf(id)?.server?.appliedIndex);
+    if (applied.some((index) => index === undefined || index !== applied[0])) return false;
+    const hashes = new Set(servers.map(({ id }) => world.agentOf(id)?.server?.state.hash()));
+    if (hashes.size > 1) world.fail("equal state", `at index ${applied[0]}: ${[...hashes].join()}`);
+    return true;
+  }
+
+  async #demand(withinMs: number, what: string, holds: () => boolean): Promise<void> {
+    const { world } = this;
+    const untilMs = world.now + withinMs;
+    // So that time passes at all: an idle world has no events.
+    world.at(untilMs, () => {});
+    await this.#pass(untilMs, holds);
+    if (!holds()) world.fail("progress", `${what}: not within ${withinMs} ms`);
+  }
+
+  /** Lets events happen until a time, or until something holds. @throws Violation */
+  async #pass(untilMs: number, holds: () => boolean): Promise<void> {
+    const { world } = this;
+    const { events } = world;
+    await rest();
+    while (!holds()) {
+      if (!events.step(untilMs)) {
+        events.now = untilMs;
+        return;
+      }
+      await rest();
+      for (const step of this.#steps) step(world);
+      if (world.violation !== null) throw world.violation;
+      if (events.count % EVENTS_PER_BREATH === 0) await this.#breathe();
+    }
+  }
+
+  async #breathe(): Promise<void> {
+    this.#release();
+    await setImmediate();
+    this.#release = guardGlobals();
+  }
+}

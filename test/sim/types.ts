@@ -1,0 +1,64 @@
+// What the simulator, the workloads and the checkers know of each other. The simulator (world.ts) gives `Sim`; workloads in
+// workload/ are its clients; checkers in check/ look at it from inside. Times are virtual milliseconds.
+import type { Server } from "../../src/server/server.ts";
+import type { Random } from "../../src/util/random.ts";
+
+/** What came back, read whole. Names of headers are in lower case. */
+export interface SimReply {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** One agent of the simulated cluster, through all its lives. */
+export interface SimNode {
+  readonly name: string;
+  /** Its process runs; it may still be frozen or cut off. */
+  readonly up: boolean;
+  /**
+   * A client's HTTP request over the simulated client link. It may never answer; it rejects when the connection was
+   * refused (certainly not done) or broke (outcome unknown): the message says which, the code is OperationalError's.
+   */
+  request(method: string, target: string, body?: string): Promise<SimReply>;
+  /** The server of its present life, for checkers; null while it is down. */
+  readonly server: Server | null;
+}
+
+/** The simulated world. */
+export interface Sim {
+  /** Virtual monotonic milliseconds since the start. */
+  readonly now: number;
+  /** All agents there ever were and still are: removed ones are gone from it, added ones come at the end. */
+  readonly nodes: readonly SimNode[];
+  /** The stream of random numbers of one purpose: the same object at each call. */
+  random(purpose: string): Random;
+  /** Calls `fn` at a time, or now when that has passed. */
+  at(ms: number, fn: () => void): void;
+  sleep(ms: number): Promise<void>;
+  /** Adds a line to the trace: it counts for the hash, so it must be the same on every runtime. */
+  trace(text: string): void;
+  /** Ends the run: a checker has found a violation. */
+  fail(checker: string, message: string): never;
+}
+
+/** What clients do. */
+export interface Workload {
+  readonly name: string;
+  start(sim: Sim): void;
+  /** No new operations. */
+  stop(): void;
+  /** No operation is under way, or none that is still waited for. */
+  settled(): boolean;
+  /** Checks what was seen, after healing. Throws, or calls `sim.fail`. */
+  finish(sim: Sim): void;
+}
+
+/** What must always hold. */
+export interface Checker {
+  readonly name: string;
+  /** Called after every event, or every few milliseconds of virtual time: `everyMs` says; absent or 0 means every event. */
+  readonly everyMs?: number;
+  step?(sim: Sim): void;
+  /** Called once, when all faults are healed and the cluster has had time to recover. */
+  healed?(sim: Sim): void;
+}

@@ -1,0 +1,261 @@
+// The simulated world: machines, the network between them, the operator, and virtual time. It is what faults act upon and
+// what workloads and checkers see (`Sim`).
+import type { AgentConfig } from "../../src/config/agent-config.ts";
+import { makeConfiguration } from "../../src/raft/configuration.ts";
+import type { Configuration } from "../../src/raft/types.ts";
+import type { Random } from "../../src/util/random.ts";
+import { testConfig } from "../support/agent.ts";
+import { SimDisk } from "./disk.ts";
+import { EventQueue } from "./event-queue.ts";
+import { Network } from "./network.ts";
+import { Operator } from "./operator.ts";
+import type { Scenario } from "./scenario.ts";
+import { SimAgent } from "./sim-agent.ts";
+import { Streams } from "./streams.ts";
+import { Trace } from "./trace.ts";
+import type { Sim } from "./types.ts";
+
+/** A checker has found something, or the product has said that it has a bug. */
+export class Violation extends Error {
+  readonly checker: string;
+  readonly atMs: number;
+
+  constructor(checker: string, message: string, atMs: number) {
+    super(message);
+    this.checker = checker;
+    this.atMs = atMs;
+  }
+}
+
+/** How long a process that ended takes to be started again, from and to. */
+const RESTART_MS: readonly [number, number] = [200, 3000];
+/** New servers get a vote after this long. */
+const STABILIZATION_MS = 2000;
+const RETRY_JOIN_MS = 1000;
+
+export class World implements Sim {
+  readonly scenario: Scenario;
+  readonly events: EventQueue = new EventQueue();
+  readonly streams: Streams;
+  readonly record: Trace;
+  readonly network: Network;
+  readonly operator: Operator;
+  readonly nodes: SimAgent[] = [];
+  /** How often each kind of fault really did something. */
+  readonly fired: Map<string, number> = new Map();
+  /** No more faults: what is down comes up. */
+  isHealing = false;
+  /** What was found where nothing could be thrown to whoever looks. */
+  violation: Violation | null = null;
+  /** Settings that a fault has changed, for lives that begin from now on. */
+  raftChanges: Partial<AgentConfig["raft"]> = {};
+  readonly #base: AgentConfig = testConfig({ flags: ["-dev"] });
+  readonly #byHost = new Map<string, SimAgent>();
+  /** The machines that the group begins with. */
+  readonly #founders = new Set<SimAgent>();
+  #machines = 0;
+  #ids = 0;
+
+  constructor(scenario: Scenario, isTraced: boolean) {
+    this.scenario = scenario;
+    this.streams = new Streams(scenario.seed);
+    this.record = new Trace(isTraced);
+    this.network = new Network({
+      events: this.events,
+      random: this.random("network"),
+      trace: this.record,
+      latencyMs: scenario.settings.latencyMs,
+      agentAt: (host) => this.#byHost.get(host),
+      fired: (kind) => this.fire(kind),
+    });
+    this.operator = new Operator(this);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- Sim
+
+  get now(): number {
+    return this.events.now;
+  }
+
+  random(purpose: string): Random {
+    return this.streams.of(purpose);
+  }
+
+  at(ms: number, fn: () => void): void {
+    this.events.at(ms, fn);
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.events.sleep(ms);
+  }
+
+  trace(text: string): void {
+    this.record.time(this.now);
+    this.record.text(text);
+    this.record.line(this.now, text);
+  }
+
+  fail(checker: string, message: string): never {
+    throw this.found(checker, message);
+  }
+
+  /** Remembers a violation; the run ends after the present event. */
+  found(checker: string, message: string): Violation {
+    this.violation ??= new Violation(checker, message, this.now);
+    this.trace(`VIOLATION ${checker}: ${message}`);
+    return this.violation;
+  }
+
+  // --------------------------------------------------------------------------------------------------- machines
+
+  /** A fault has really done something. */
+  fire(kind: string): void {
+    this.fired.set(kind, (this.fired.get(kind) ?? 0) + 1);
+  }
+
+  get servers(): SimAgent[] {
+    return this.nodes.filter(({ kind }) => kind === "server");
+  }
+
+  /** The servers whose processes run. */
+  get running(): SimAgent[] {
+    return this.servers.filter(({ up }) => up);
+  }
+
+  /** The server that leads in the newest term, if one says that it does. */
+  get leader(): SimAgent | null {
+    let leader: SimAgent | null = null;
+    for (const node of this.nodes) {
+      const raft = node.server?.raft;
+      if (raft?.role === "leader" && (leader === null || raft.term > (leader.server?.raft.term ?? 0))) leader = node;
+    }
+    return leader;
+  }
+
+  /** The group as the server sees it that has the newest configuration. */
+  get group(): Configuration {
+    let newest: { configuration: Configuration; configurationIndex: number } | null = null;
+    for (const { server } of this.nodes) {
+      if (server === null) continue;
+      const { raft } = server;
+      if (newest === null || raft.configurationIndex > newest.configurationIndex) newest = raft;
+    }
+    return newest?.configuration ?? { servers: [] };
+  }
+
+  agentOf(id: string): SimAgent | undefined {
+    return this.nodes.find((node) => node.id === id);
+  }
+
+  /** Makes a machine with an empty disk. */
+  add(kind: "server" | "client"): SimAgent {
+    const number = ++this.#machines;
+    const name = `${kind === "server" ? "s" : "c"}${number}`;
+    const { settings } = this.scenario;
+    const agent: SimAgent = new SimAgent({
+      name,
+      id: this.#newId(),
+      host: `10.0.${number >> 8}.${number & 0xff}`,
+      kind,
+      disk: new SimDisk({
+        events: this.events,
+        random: this.random(`disk ${name}`),
+        syncMs: settings.syncMs,
+        fired: (fault) => this.fire(fault),
+      }),
+      events: this.events,
+      network: this.network,
+      random: this.random(`agent ${name}`),
+      config: () => this.#config(agent),
+      stopped: (which, why) => this.#stopped(which, why),
+      bug: (which, text) => this.found("no bug reported", `${which.name}: ${text}`),
+    });
+    this.nodes.push(agent);
+    this.#byHost.set(agent.host, agent);
+    return agent;
+  }
+
+  /** Takes a machine away for good. */
+  remove(agent: SimAgent): void {
+    agent.crash();
+    this.nodes.splice(this.nodes.indexOf(agent), 1);
+    this.#byHost.delete(agent.host);
+    this.trace(`${agent.name} is gone`);
+  }
+
+  /** Starts the whole cluster of the scenario. */
+  begin(): void {
+    for (let i = 0; i < this.scenario.servers; i += 1) this.#founders.add(this.add("server"));
+    const { joining } = this.scenario.settings;
+    const group = makeConfiguration(this.nodes.map(({ id, address }) => ({ id, address, voter: true })));
+    for (const node of this.nodes) node.start(joining ? null : group);
+    for (let i = 0; i < this.scenario.clients; i += 1) this.add("client").start(null);
+    this.operator.begin();
+  }
+
+  /** Ends a process, and has it started again after a while. */
+  crash(agent: SimAgent, downMs: number | null): void {
+    if (!agent.started) return;
+    this.trace(`${agent.name} crashes`);
+    agent.crash();
+    if (downMs !== null) this.restartLater(agent, downMs);
+  }
+
+  restartLater(agent: SimAgent, downMs: number): void {
+    const { life } = agent;
+    this.events.after(downMs, () => {
+      if (agent.life === life) this.start(agent);
+    });
+  }
+
+  start(agent: SimAgent): void {
+    if (agent.started || agent.retired || !this.nodes.includes(agent)) return;
+    this.trace(`${agent.name} starts`);
+    agent.start(null);
+  }
+
+  /** A life ended by itself: a supervisor starts it again, unless only an operator can help. */
+  #stopped(agent: SimAgent, why: string): void {
+    this.trace(`${agent.name} ended: ${why}`);
+    if (!agent.disk.isExcused) this.found("no server stops by itself", `${agent.name}: ${why}`);
+    else if (agent.disk.isLost) this.operator.replace(agent);
+    else {
+      const [least, most] = RESTART_MS;
+      this.restartLater(agent, least + this.random("supervisor").float() * (most - least));
+    }
+  }
+
+  #config(agent: SimAgent): AgentConfig {
+    const { settings, servers } = this.scenario;
+    const others = this.servers.filter((other) => other !== agent && !other.retired);
+    return {
+      ...this.#base,
+      nodeName: agent.name,
+      nodeId: agent.id,
+      server: agent.kind === "server",
+      advertiseAddress: agent.host,
+      raft: {
+        ...this.#base.raft,
+        electionTimeoutMs: settings.electionTimeoutMs,
+        leaderLeaseTimeoutMs: settings.leaderLeaseTimeoutMs,
+        snapshotThreshold: settings.snapshotThreshold,
+        snapshotIntervalMs: settings.snapshotIntervalMs,
+        trailingLogs: settings.trailingLogs,
+        ...this.raftChanges,
+      },
+      autopilot: { ...this.#base.autopilot, serverStabilizationTimeMs: STABILIZATION_MS },
+      bootstrapExpect: settings.joining && this.#founders.has(agent) ? servers : 0,
+      gossipLan: { ...this.#base.gossipLan, advertiseAddress: agent.host },
+      retryJoin: {
+        ...this.#base.retryJoin,
+        addresses: others.map(({ serfAddress }) => serfAddress),
+        intervalMs: RETRY_JOIN_MS,
+      },
+    };
+  }
+
+  #newId(): string {
+    this.#ids += 1;
+    return `${String(this.#ids).padStart(8, "0")}-1111-1111-1111-111111111111`;
+  }
+}
