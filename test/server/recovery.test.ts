@@ -162,7 +162,10 @@ test("recover: nothing is counted as lost when the survivor holds all it knows t
     await put(cluster, leader, "a", "1");
     await cluster.untilEqual();
     const [survivor] = cluster.nodes.filter((node) => node !== leader) as [Node];
-    await cluster.until(() => survivor.server.raft.knownCommit === survivor.server.raft.lastIndex, "it knows of the commit");
+    await cluster.until(
+      () => survivor.server.raft.knownCommit === survivor.server.raft.lastIndex,
+      "it knows of the commit",
+    );
     for (const node of cluster.nodes) if (node !== survivor) await node.crash();
     await leaderless(cluster, [survivor]);
     assert.equal((await plan(cluster, survivor)).KnownLost, 0);
