@@ -125,7 +125,7 @@ export function catalogMember({ name, address, tags, status, versions }: MemberV
 }
 
 /** What the service `consul` of a server shows of its tags. */
-export function serverMeta(tags: Tags, versions: Versions): UserMap {
+function serverMeta(tags: Tags, versions: Versions): UserMap {
   const isReadReplica = tags.read_replica === "1" || tags.nonvoter === "1";
   const meta: [string, string][] = [
     ["non_voter", String(isReadReplica)],
