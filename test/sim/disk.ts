@@ -3,11 +3,52 @@
 // while, sometimes a long one; the disk may be full, or fail; and what is stored may turn out damaged when it is read.
 import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
 import type { BlobWriter, Blobs, LoadedLog, LogBatch, LogStore } from "../../src/platform.ts";
+import type { HardState } from "../../src/raft/types.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { concat } from "../../src/util/bytes.ts";
 import type { Random } from "../../src/util/random.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { between, chance } from "./streams.ts";
+
+/** A log that can be looked into without a promise: what would survive a power cut now. */
+export class DurableLog extends MemoryLogStore {
+  hardState: HardState | null = null;
+  baseIndex = 0;
+  #baseTerm = 0;
+  #terms: number[] = [];
+
+  get lastIndex(): number {
+    return this.baseIndex + this.#terms.length;
+  }
+
+  /** The term of the entry at `index`; null when it is not there. */
+  termAt(index: number): number | null {
+    return index === this.baseIndex ? this.#baseTerm : (this.#terms[index - this.baseIndex - 1] ?? null);
+  }
+
+  override append(batch: LogBatch): void {
+    super.append(batch);
+    const [first] = batch.entries;
+    if (first !== undefined) this.#terms.length = first.index - this.baseIndex - 1;
+    for (const { term } of batch.entries) this.#terms.push(term);
+    if (batch.hardState !== null) this.hardState = { ...batch.hardState };
+  }
+
+  override compact(index: number, term: number): void {
+    super.compact(index, term);
+    if (index <= this.baseIndex) return;
+    this.#terms.splice(0, index - this.baseIndex);
+    this.baseIndex = index;
+    this.#baseTerm = term;
+  }
+
+  override reset(index: number, term: number): void {
+    super.reset(index, term);
+    this.#terms = [];
+    this.baseIndex = index;
+    this.#baseTerm = term;
+  }
+}
 
 /** One call of the log that is not durable yet. */
 interface Operation {
@@ -66,7 +107,7 @@ export class SimDisk {
   /** Called at the next write to the log. */
   onWrite: (() => void) | null = null;
   readonly #options: DiskOptions;
-  #log = new MemoryLogStore();
+  #log = new DurableLog();
   #blobs = new MemoryBlobs();
   /** Under way: synced together, and what waits for the next sync. */
   #flight: Operation[] = [];
@@ -82,6 +123,11 @@ export class SimDisk {
   open(run: (then: () => void) => void): { log: LogStore; blobs: Blobs } {
     this.#failure = null;
     return { log: new LifeLog(this, run), blobs: new LifeBlobs(this, run) };
+  }
+
+  /** What is durable of the log. */
+  get durable(): DurableLog {
+    return this.#log;
   }
 
   /** True when something is written and not synced. */
@@ -118,7 +164,7 @@ export class SimDisk {
   /** Everything is gone. */
   wipe(): void {
     this.crash();
-    this.#log = new MemoryLogStore();
+    this.#log = new DurableLog();
     this.#blobs = new MemoryBlobs();
     this.damage = null;
     this.faults = healthy();

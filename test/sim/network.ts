@@ -17,7 +17,7 @@ export interface NetworkRule {
   /** The kind of fault that it is counted for. */
   readonly kind: string;
   /** Which messages it is about. */
-  applies(from: string, to: string, isReply: boolean): boolean;
+  applies(from: string, to: string, isReply: boolean, path: string): boolean;
   /** The probability that a message is lost: 1 is a cut. */
   loss?: number;
   /** Further milliseconds on the way. */
@@ -57,6 +57,8 @@ const hostOf = (address: string): string => address.slice(0, address.lastIndexOf
 
 export class Network {
   readonly rules: NetworkRule[] = [];
+  /** Shown every call, and every answer, as its sender hands it over. */
+  onSaid: ((from: SimAgent, toHost: string, path: string, bytes: Uint8Array, isReply: boolean) => void) | null = null;
   /** Messages sent so far. */
   messages = 0;
   readonly #options: NetworkOptions;
@@ -81,6 +83,7 @@ export class Network {
     const { life } = from;
     const host = hostOf(address);
     const sent = body.slice();
+    this.onSaid?.(from, host, path, sent, false);
     return new Promise((resolve, reject) => {
       let isSettled = false;
       const settle = (then: () => void): void => {
@@ -108,7 +111,11 @@ export class Network {
         trace.text(path);
         trace.bytes(bytes);
         if (trace.lines !== null) trace.line(events.now, `${from.name} > ${target.name} ${path} ${bytes.length} bytes`);
-        target.serve({ broken: () => refuse("outcome-unknown", "connection reset") }, path, bytes, from.host, answer);
+        const answered = (reply: Uint8Array): void => {
+          this.onSaid?.(target, from.host, path, reply, true);
+          answer(reply);
+        };
+        target.serve({ broken: () => refuse("outcome-unknown", "connection reset") }, path, bytes, from.host, answered);
       });
     });
   }
@@ -147,7 +154,7 @@ export class Network {
     let arriving = bytes ?? NOTHING;
     let times = 1;
     for (const rule of this.rules) {
-      if (!rule.applies(from, to, isReply)) continue;
+      if (!rule.applies(from, to, isReply, path)) continue;
       if (rule.loss !== undefined && (rule.loss >= 1 || chance(random, rule.loss))) {
         fired(rule.kind);
         return;

@@ -22,7 +22,6 @@ export interface Settings {
   snapshotIntervalMs: number;
   trailingLogs: number;
   electionTimeoutMs: number;
-  leaderLeaseTimeoutMs: number;
   /** Servers find each other by `retry_join` and `bootstrap_expect`; else they are given their group. */
   joining: boolean;
 }
@@ -129,7 +128,6 @@ function makeSettings(random: Random): Settings {
   ]);
   const snapshotThreshold = pick(random, [50, 200, 1000]);
   const trailingLogs = pick(random, [5, 50, 200]);
-  const leaderLeaseTimeoutMs = pick(random, [350, 350, 450]);
   return {
     latencyMs,
     syncMs,
@@ -137,7 +135,6 @@ function makeSettings(random: Random): Settings {
     snapshotIntervalMs: pick(random, [2000, 10_000]),
     trailingLogs,
     electionTimeoutMs: 500,
-    leaderLeaseTimeoutMs,
     joining,
   };
 }

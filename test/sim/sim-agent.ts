@@ -12,7 +12,7 @@ import type { SimDisk } from "./disk.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Network, OpenCall } from "./network.ts";
 import { NodeClock } from "./node-clock.ts";
-import type { SimNode, SimReply } from "./types.ts";
+import type { SeamNode, SimReply } from "./types.ts";
 
 /** What a machine is made with. */
 export interface SimAgentOptions {
@@ -39,7 +39,7 @@ const LOG_LINES = 30;
 const RPC_PORT = 8300;
 const SERF_PORT = 8301;
 
-export class SimAgent implements SimNode {
+export class SimAgent implements SeamNode {
   readonly name: string;
   readonly id: string;
   readonly host: string;

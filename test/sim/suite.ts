@@ -3,6 +3,7 @@ import { Leaders, LogMatching, Quorums, Terms } from "./check/raft.ts";
 import { Progress } from "./check/progress.ts";
 import { Reads } from "./check/reads.ts";
 import { Reference } from "./check/reference.ts";
+import { Claims, Groups, Promises } from "./check/seams.ts";
 import { SessionLives } from "./check/sessions.ts";
 import { Stores } from "./check/store.ts";
 import { Watches } from "./check/watches.ts";
@@ -60,6 +61,9 @@ export function createSuite({ workloads = WORKLOADS, opsPerSecond = OPS_PER_SECO
       terms,
       new LogMatching(),
       new Quorums(),
+      new Promises(),
+      new Claims(reference),
+      new Groups(reference),
       reads,
       watches,
       lives,

@@ -1,6 +1,7 @@
 // What the simulator, the workloads and the checkers know of each other. The simulator (world.ts) gives `Sim`; workloads in
 // workload/ are its clients; checkers in check/ look at it from inside. Times are virtual milliseconds.
 import type { Server } from "../../src/server/server.ts";
+import type { Message } from "../../src/raft/types.ts";
 import type { Random } from "../../src/util/random.ts";
 
 /** What came back, read whole. Names of headers are in lower case. */
@@ -24,6 +25,33 @@ export interface SimNode {
   readonly server: Server | null;
 }
 
+/** A machine as those see it who look at the seams: at its disk, and at what it says to others. */
+export interface SeamNode extends SimNode {
+  readonly id: string;
+  readonly frozen: boolean;
+  readonly clock: { now(): number };
+  readonly disk: {
+    /** What would survive a power cut now. */
+    readonly durable: {
+      readonly hardState: { readonly term: number; readonly vote: string | null } | null;
+      readonly baseIndex: number;
+      readonly lastIndex: number;
+      termAt(index: number): number | null;
+    };
+    /** Something that was durable is gone, by a fault. */
+    readonly isLost: boolean;
+    readonly isWiped: boolean;
+  };
+}
+
+/** A message of Raft, as its sender gives it to the network. */
+export interface Said {
+  readonly from: SeamNode;
+  readonly to: SeamNode;
+  /** Of entries only their term is told. */
+  readonly message: Message | { readonly type: "entries"; readonly term: number };
+}
+
 /** The simulated world. */
 export interface Sim {
   /** Virtual monotonic milliseconds since the start. */
@@ -37,6 +65,8 @@ export interface Sim {
   sleep(ms: number): Promise<void>;
   /** Adds a line to the trace: it counts for the hash, so it must be the same on every runtime. */
   trace(text: string): void;
+  /** Shows all messages of Raft between servers; absent where there is no network. */
+  onSaid?(listener: (said: Said) => void): void;
   /** Ends the run: a checker has found a violation. */
   fail(checker: string, message: string): never;
 }

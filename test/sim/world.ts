@@ -13,7 +13,8 @@ import type { Scenario } from "./scenario.ts";
 import { SimAgent } from "./sim-agent.ts";
 import { Streams } from "./streams.ts";
 import { Trace } from "./trace.ts";
-import type { Sim } from "./types.ts";
+import type { Said, Sim } from "./types.ts";
+import { raftMessages } from "./wire.ts";
 
 /** A checker has found something, or the product has said that it has a bug. */
 export class Violation extends Error {
@@ -32,6 +33,8 @@ const RESTART_MS: readonly [number, number] = [200, 3000];
 /** New servers get a vote after this long. */
 const STABILIZATION_MS = 2000;
 const RETRY_JOIN_MS = 1000;
+/** Of the election timeout for each unit of `performance.raft_multiplier`. */
+const MULTIPLIER_MS = 100;
 
 export class World implements Sim {
   readonly scenario: Scenario;
@@ -104,6 +107,19 @@ export class World implements Sim {
     this.violation ??= new Violation(checker, message, this.now);
     this.trace(`VIOLATION ${checker}: ${message}`);
     return this.violation;
+  }
+
+  onSaid(listener: (said: Said) => void): void {
+    this.network.onSaid = (from, toHost, path, bytes, isReply) => {
+      const to = this.#byHost.get(toHost);
+      if (to === undefined) return;
+      try {
+        for (const message of raftMessages(path, bytes, isReply)) listener({ from, to, message });
+      } catch (error) {
+        // It is remembered; whoever sends has nothing to do with it.
+        if (!(error instanceof Violation)) throw error;
+      }
+    };
   }
 
   // --------------------------------------------------------------------------------------------------- machines
@@ -236,8 +252,8 @@ export class World implements Sim {
       advertiseAddress: agent.host,
       raft: {
         ...this.#base.raft,
-        electionTimeoutMs: settings.electionTimeoutMs,
-        leaderLeaseTimeoutMs: settings.leaderLeaseTimeoutMs,
+        // What the product makes its timings from: a tenth of a second for each.
+        multiplier: (this.raftChanges.electionTimeoutMs ?? settings.electionTimeoutMs) / MULTIPLIER_MS,
         snapshotThreshold: settings.snapshotThreshold,
         snapshotIntervalMs: settings.snapshotIntervalMs,
         trailingLogs: settings.trailingLogs,

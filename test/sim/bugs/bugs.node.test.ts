@@ -4,9 +4,10 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { stripTypeScriptTypes } from "node:module";
-import { heartbeatRace, type ScriptResult, twoWriteVote } from "./directed.ts";
+import { heartbeatRace, twoWriteVote } from "./directed.ts";
 import type { Hunt } from "./hunt.ts";
 import { mutated } from "./plant.ts";
+import { type Directed, runScript } from "./script.ts";
 import { BUGS } from "./table.ts";
 
 const run = promisify(execFile);
@@ -28,6 +29,7 @@ test("bugs: what each replaces is there exactly once in today's source, and the 
 const QUICK: readonly [string, string, RegExp][] = [
   ["follower-answers-default-reads", "1", /current reads|linearizability|acknowledged writes/],
   ["session-end-forgotten", "1", /store invariants/],
+  ["vote-not-durable", "1", /before it is durable/],
 ];
 
 for (const [name, seed, checker] of QUICK)
@@ -39,35 +41,40 @@ for (const [name, seed, checker] of QUICK)
       seed,
       "--hours",
       "0.2",
+      "--scripts",
+      "none",
     ]);
     const found = JSON.parse(stdout) as Hunt;
     assert.match(found.checker ?? "none", checker, found.message);
   });
 
 /** What the script says with the bug planted, in a process of its own. */
-async function planted(bug: string): Promise<string> {
-  const { stdout } = await run(process.execPath, [fileURLToPath(new URL("directed-child.ts", import.meta.url)), bug]);
+async function planted(bug: string, fromSeed: number): Promise<string> {
+  const child = fileURLToPath(new URL("directed-child.ts", import.meta.url));
+  const { stdout } = await run(process.execPath, [child, bug, String(fromSeed)]);
   return (JSON.parse(stdout) as { found: { checker: string } | null }).found?.checker ?? "nothing";
 }
 
 /** Leads the cluster of the product as it is to where the bug would show, with some seeds. */
-async function right(script: (seed: number) => Promise<ScriptResult>): Promise<void> {
+async function right(script: Directed, fromSeed: number): Promise<void> {
   let complete = 0;
-  for (let seed = 1; seed <= SEEDS; seed += 1) {
-    const { isComplete, violation } = await script(seed);
+  for (let seed = fromSeed; seed < fromSeed + SEEDS; seed += 1) {
+    const { isComplete, violation } = await runScript(script, seed);
     assert.equal(violation, null, `seed ${seed}: ${violation?.message}`);
     if (isComplete) complete += 1;
   }
   assert.ok(complete > 0, "no seed came to where the bug would show");
 }
-const SEEDS = 6;
+const SEEDS = 4;
+/** From here on it does not take long until both servers ask in one term, and the crash takes the vote. */
+const RACE_SEED = 20;
 
 test("consul's raft #695: a follower of a new leader takes nothing from the old one", async () => {
-  await right(heartbeatRace);
-  assert.match(await planted("heartbeat-race"), /state machine safety|log matching|applied prefix/);
+  await right(heartbeatRace, 1);
+  assert.match(await planted("heartbeat-race", 1), /state machine safety|log matching|applied prefix/);
 });
 
 test("consul's raft #661: a server that crashes while it votes does not vote again in that term", async () => {
-  await right(twoWriteVote);
-  assert.equal(await planted("two-write-vote"), "election safety");
+  await right(twoWriteVote, RACE_SEED);
+  assert.equal(await planted("two-write-vote", RACE_SEED), "election safety");
 });

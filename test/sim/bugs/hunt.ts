@@ -1,10 +1,11 @@
-// Looks for one bug in this process: plants it, then runs seed after seed until a checker finds it or the time is up, and
+// Looks for one bug in this process: plants it, then runs all scripts and seed after seed until a checker finds it or the time is up, and
 // says what came of it as a line of JSON.
 //
-//   node test/sim/bugs/hunt.ts NAME [--hours H] [--seconds S] [--from SEED] [--kinds a,b]
+//   node test/sim/bugs/hunt.ts NAME [--hours H] [--seconds S] [--from SEED] [--kinds a,b] [--scripts none|told]
 //
 // The faults of a run are pressed into half its time, because most bugs show under faults. NAME "none" plants nothing.
 import { parseArgs } from "node:util";
+import type { Violation } from "../world.ts";
 import { plant } from "./plant.ts";
 import { bugNamed } from "./table.ts";
 
@@ -14,6 +15,8 @@ export interface Hunt {
   /** Which checker found it, and what it said; null: none did. */
   readonly checker: string | null;
   readonly message: string;
+  /** The script that led there; null: random faults did. */
+  readonly script: string | null;
   readonly seed: number;
   readonly simulatedMs: number;
   readonly wallMs: number;
@@ -22,6 +25,8 @@ export interface Hunt {
 const HOUR_MS = 3_600_000;
 const CHAOS_MS = 120_000;
 const PRESSED = 2;
+/** Each script with so many seeds: chance decides in some what a crash leaves. */
+const SCRIPT_SEEDS = 3;
 /** Few requests simulate fast, many find what needs many. */
 const RATES = [20, 20, 60, 100];
 
@@ -32,6 +37,8 @@ const { values: flags, positionals } = parseArgs({
     seconds: { type: "string", default: "Infinity" },
     from: { type: "string", default: "1" },
     kinds: { type: "string" },
+    /** none: random faults only; told: says how far each came. */
+    scripts: { type: "string" },
   },
 });
 const name = positionals[0] ?? "";
@@ -44,10 +51,22 @@ const { faultKinds } = await import("../faults/table.ts");
 const { parties } = await import("../parties.ts");
 const { makeScenario } = await import("../scenario.ts");
 const { simulate } = await import("../simulate.ts");
+const { SCRIPTS } = await import("./directed.ts");
+const { runScript } = await import("./script.ts");
 
 const startedMs = performance.now();
 let simulatedMs = 0;
 let found: Hunt | null = null;
+if (flags.scripts !== "none")
+  for (const script of SCRIPTS) {
+    for (let of = 1; of <= SCRIPT_SEEDS && found === null; of += 1) {
+      const { violation, ...result } = await runScript(script, of);
+      simulatedMs += result.simulatedMs;
+      if (flags.scripts === "told")
+        console.log(`${script.name} (${of}): ${result.isComplete ? "complete" : "incomplete"}`);
+      if (violation !== null) found = foundBy(violation, of, script.name);
+    }
+  }
 let seed = Number(flags.from);
 for (; found === null; seed += 1) {
   const wallMs = performance.now() - startedMs;
@@ -62,11 +81,22 @@ for (; found === null; seed += 1) {
   const { violation, ...outcome } = await simulate(scenario, { parties });
   simulatedMs += outcome.simulatedMs;
   if (violation === null) continue;
-  const { checker, message } = violation;
-  found = { bug: name, checker, message, seed, simulatedMs, wallMs: performance.now() - startedMs };
+  found = foundBy(violation, seed, null);
 }
 console.log(
   JSON.stringify(
-    found ?? { bug: name, checker: null, message: "", seed, simulatedMs, wallMs: performance.now() - startedMs },
+    found ?? {
+      bug: name,
+      checker: null,
+      message: "",
+      script: null,
+      seed,
+      simulatedMs,
+      wallMs: performance.now() - startedMs,
+    },
   ),
 );
+
+function foundBy({ checker, message }: Violation, ofSeed: number, script: string | null): Hunt {
+  return { bug: name, checker, message, script, seed: ofSeed, simulatedMs, wallMs: performance.now() - startedMs };
+}

@@ -31,10 +31,11 @@ await Promise.all(Array.from({ length: Number(flags.jobs) }, work));
 hunts.sort((a, b) => asked.indexOf(a.bug) - asked.indexOf(b.bug));
 const caught = hunts.filter(({ checker }) => checker !== null).length;
 console.log(`\n| bug | what it breaks | found by | after simulated seconds |\n| --- | --- | --- | --- |`);
-for (const { bug, checker, simulatedMs } of hunts) {
+for (const { bug, checker, script, simulatedMs } of hunts) {
   const what = BUGS.find(({ name }) => name === bug)?.what ?? "";
   const seconds = Math.round(simulatedMs / 1000);
-  console.log(`| ${bug} | ${what} | ${checker ?? "—"} | ${checker === null ? `not in ${seconds}` : seconds} |`);
+  const by = script === null ? (checker ?? "—") : `${checker}: ${script}`;
+  console.log(`| ${bug} | ${what} | ${by} | ${checker === null ? `not in ${seconds}` : seconds} |`);
 }
 console.log(`\n${caught} of ${asked.length} found`);
 process.exitCode = caught >= SHARE * asked.length ? 0 : 1;
@@ -46,7 +47,9 @@ async function work(): Promise<void> {
     hunts.push(found);
     const seconds = Math.round(found.simulatedMs / 1000);
     const what =
-      found.checker === null ? `not found in ${seconds} s` : `${found.checker}, ${seconds} s, seed ${found.seed}`;
+      found.checker === null
+        ? `not found in ${seconds} s`
+        : `${found.checker}, ${seconds} s, ${found.script ?? "faults"}, seed ${found.seed}: ${found.message}`;
     console.log(`${bug}: ${what}`);
   }
 }

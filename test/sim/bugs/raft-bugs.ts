@@ -230,7 +230,15 @@ export const RAFT_BUGS: readonly Bug[] = [
   {
     name: "configuration-before-commit",
     what: "a change of membership begins before an entry of the term is committed (raft-dev, 2015)",
-    edits: [edit("membership.ts", '  if (core.commitIndex < lead.termStart) return "not-ready";\n', "")],
+    edits: [
+      edit("membership.ts", '  if (core.commitIndex < lead.termStart) return "not-ready";\n', ""),
+      // The server asks for changes only once it knows what is committed, so that guard too must be away.
+      {
+        file: "src/server/server.ts",
+        find: "    if (raft.commitIndex > this.#applied || raft.termAt(this.#applied) !== raft.term) return;\n    this.#lead(true);",
+        replace: '    if (raft.role === "leader") this.#lead(true);',
+      },
+    ],
   },
   {
     name: "configuration-not-rolled-back",
@@ -246,6 +254,12 @@ export const RAFT_BUGS: readonly Bug[] = [
         'if (progress === undefined || progress.match === 0 || progress.state === "snapshot") return "not-caught-up";',
         'if (progress === undefined) return "not-caught-up";',
       ),
+      // Autopilot asks only for those that are well, so that guard too must be away.
+      {
+        file: "src/server/caretaker.ts",
+        find: "!voter && healthy && stableMs >= settings.stabilizationMs,",
+        replace: "!voter && stableMs >= 0,",
+      },
     ],
   },
   {

@@ -80,6 +80,8 @@ export const SERVER_BUGS: readonly Bug[] = [
     what: "a proposal is acknowledged when anything is committed at its index",
     edits: [
       edit("server/consensus.ts", "if (accepted.term === entry.term) this.#host", "if (accepted.term > 0) this.#host"),
+      // Without this one the first would change nothing: what is truncated waits no more.
+      edit("server/consensus.ts", "if (index < effect.fromIndex) continue;", "if (index > 0) continue;"),
     ],
   },
   {
@@ -109,19 +111,19 @@ export const SERVER_BUGS: readonly Bug[] = [
     what: "a snapshot says that it holds one entry more than it does",
     edits: [
       edit(
-        "server/server.ts",
-        "    return { index: this.#applied, term, configuration, configurationIndex: index };",
-        `    const next = raft.termAt(this.#applied + 1);
-    return next === null || raft.commitIndex < this.#applied
-      ? { index: this.#applied, term, configuration, configurationIndex: index }
-      : { index: this.#applied + 1, term: next, configuration, configurationIndex: index };`,
+        "server/consensus.ts",
+        "    return { index, term, configuration, configurationIndex };",
+        `    const next = this.#machine.termAt(index + 1);
+    return next === null || this.#machine.commitIndex < index
+      ? { index, term, configuration, configurationIndex }
+      : { index: index + 1, term: next, configuration, configurationIndex };`,
       ),
     ],
   },
   {
     name: "snapshot-without-configuration",
     what: "a snapshot carries the first configuration, not the one of its index",
-    edits: [edit("server/server.ts", "raft.configurationAt(this.#applied);", "raft.configurationAt(1);")],
+    edits: [edit("server/consensus.ts", "this.#machine.configurationAt(index);", "this.#machine.configurationAt(1);")],
   },
   {
     name: "compacted-before-durable",
@@ -140,9 +142,14 @@ export const SERVER_BUGS: readonly Bug[] = [
     edits: [
       edit("rpc/route.ts", 'options.consistency === "stale" ||', 'options.consistency !== "consistent" ||'),
       edit(
-        "server/server.ts",
-        'if (!isStale && (options.consistency === "consistent" || !this.#sure))',
-        'if (!isStale && options.consistency === "consistent")',
+        "server/reads.ts",
+        "if (!isStale && !server.leading) return",
+        'if (options.consistency === "consistent" && !server.leading) return',
+      ),
+      edit(
+        "server/reads.ts",
+        '(options.consistency === "consistent" || !server.sure)',
+        'options.consistency === "consistent"',
       ),
     ],
   },
@@ -178,9 +185,14 @@ export const SERVER_BUGS: readonly Bug[] = [
     what: "a blocking query that waited is answered by who leads no more",
     edits: [
       edit(
-        "server/server.ts",
-        "isStale || this.#stopping || this.readable ? this.#answer(late) : this.#again(endpoint, args),",
+        "server/reads.ts",
+        "isStale || this.#stopped || server.readable ? this.#answer(late) : this.#again(endpoint, args),",
         "this.#answer(late),",
+      ),
+      edit(
+        "server/reads.ts",
+        "if (options.index === 0 || this.#stopped || this.#host.server.readable) return this.#answer(shared);",
+        "if (options.index >= 0) return this.#answer(shared);",
       ),
       edit(
         "server/server.ts",
