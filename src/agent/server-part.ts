@@ -100,6 +100,7 @@ export class ServerPart {
   readonly #servers: Servers;
   readonly #configEntries: readonly ConfigEntryInput[];
   #timer: Timer | null = null;
+  #led = false;
   /** Since when this leader misses nodes of the catalog in the pool. */
   #absentSinceMs = new Map<string, number>();
 
@@ -230,8 +231,12 @@ export class ServerPart {
       this.#initialiseAutopilot();
       void this.#bootstrapConfigEntries();
       leaderFound();
-    } else if (leader === null) log.warn("cluster leadership lost");
-    else if (leader !== config.nodeId) {
+      this.#led = true;
+    } else if (this.#led) {
+      this.#led = false;
+      log.warn("cluster leadership lost");
+    }
+    if (!leading && leader !== null && leader !== config.nodeId) {
       log.info("New leader elected", { payload: this.server.group.nameOf(leader) || leader });
       leaderFound();
     }

@@ -446,7 +446,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#established = leading;
     if (leading) {
       this.#duties.start();
-      this.group.stateCheck.start();
+      this.group.led();
     } else {
       this.group.stateCheck.stop();
       this.#duties.stop();
