@@ -95,9 +95,7 @@ export class Network {
       const answer = (reply: Uint8Array): void =>
         this.#send(host, from.host, true, path, reply, (bytes) => settle(() => resolve(bytes)));
       const refuse = (code: "unreachable" | "outcome-unknown", text: string): void =>
-        this.#send(host, from.host, true, path, null, () =>
-          settle(() => reject(lost(code, `${address}: ${text}`))),
-        );
+        this.#send(host, from.host, true, path, null, () => settle(() => reject(lost(code, `${address}: ${text}`))));
       this.#send(from.host, host, false, path, sent, (bytes) => {
         const target = this.#options.agentAt(host);
         if (target === undefined || !target.listens(address)) {
@@ -117,9 +115,7 @@ export class Network {
   request(to: SimAgent, method: string, target: string, body: string | undefined): Promise<SimReply> {
     return new Promise((resolve, reject) => {
       const fail = (code: "unreachable" | "outcome-unknown", text: string): void =>
-        this.#send(to.host, CLIENT_HOST, true, target, null, () =>
-          reject(lost(code, `${to.name}: ${text}`)),
-        );
+        this.#send(to.host, CLIENT_HOST, true, target, null, () => reject(lost(code, `${to.name}: ${text}`)));
       this.#send(CLIENT_HOST, to.host, false, target, null, () => {
         if (!to.up) {
           fail("unreachable", "connection refused");

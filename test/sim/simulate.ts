@@ -207,7 +207,7 @@ class Run {
   }
 
   get #slowestElectionMs(): number {
-    return Math.max(this.#scenario.settings.electionTimeoutMs, this.world.electionTimeoutMs);
+    return Math.max(this.#scenario.settings.electionTimeoutMs, this.world.raftChanges.electionTimeoutMs ?? 0);
   }
 
   /** Every server of the group runs, and has applied all that any has; nothing is left for the operator. */

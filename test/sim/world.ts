@@ -32,8 +32,8 @@ const RESTART_MS: readonly [number, number] = [200, 3000];
 /** New servers get a vote after this long. */
 const STABILIZATION_MS = 2000;
 const RETRY_JOIN_MS = 1000;
-/** For each unit of `raft_multiplier`; fewer than five count as five. */
-const ELECTION_TIMEOUT_MS = 100;
+/** Of the election timeout for each unit of `performance.raft_multiplier`. */
+const MULTIPLIER_MS = 100;
 
 export class World implements Sim {
   readonly scenario: Scenario;
@@ -52,8 +52,6 @@ export class World implements Sim {
   violation: Violation | null = null;
   /** Settings that a fault has changed, for lives that begin from now on. */
   raftChanges: Partial<AgentConfig["raft"]> = {};
-  /** Of lives that begin from now on. */
-  electionTimeoutMs: number;
   readonly #base: AgentConfig = testConfig({ flags: ["-dev"] });
   readonly #byHost = new Map<string, SimAgent>();
   /** The machines that the group begins with. */
@@ -63,7 +61,6 @@ export class World implements Sim {
 
   constructor(scenario: Scenario, isTraced: boolean) {
     this.scenario = scenario;
-    this.electionTimeoutMs = scenario.settings.electionTimeoutMs;
     this.streams = new Streams(scenario.seed);
     this.record = new Trace(isTraced);
     this.network = new Network({
@@ -251,11 +248,12 @@ export class World implements Sim {
       advertiseAddress: agent.host,
       raft: {
         ...this.#base.raft,
+        // What the product makes its timings from: a tenth of a second for each.
+        multiplier: (this.raftChanges.electionTimeoutMs ?? settings.electionTimeoutMs) / MULTIPLIER_MS,
         snapshotThreshold: settings.snapshotThreshold,
         snapshotIntervalMs: settings.snapshotIntervalMs,
         trailingLogs: settings.trailingLogs,
         ...this.raftChanges,
-        multiplier: this.electionTimeoutMs / ELECTION_TIMEOUT_MS,
       },
       autopilot: { ...this.#base.autopilot, serverStabilizationTimeMs: STABILIZATION_MS },
       bootstrapExpect: settings.joining && this.#founders.has(agent) ? servers : 0,
