@@ -22,6 +22,8 @@ export interface Settings {
   snapshotIntervalMs: number;
   trailingLogs: number;
   electionTimeoutMs: number;
+  /** Gossip goes so many times slower than Consul does it; absent: not at all. */
+  gossipStretch?: number;
   /** Servers find each other by `retry_join` and `bootstrap_expect`; else they are given their group. */
   joining: boolean;
 }
@@ -68,6 +70,9 @@ const RATES = [10, 20, 50, 100];
 const SERVERS = [3, 3, 3, 5];
 /** Client agents besides. */
 const CLIENTS = [0, 0, 1, 2];
+/** An agent's own is the first: the others leave a processor more time for what happens between two heartbeats. */
+const ELECTION_TIMEOUTS = [500, 1000, 2000, 3000];
+const GOSSIP_STRETCHES = [1, 2, 4, 8];
 /** Before this a new group has its peace. */
 const QUIET_MS = 3000;
 /** How many of the kinds are on, from and to. */
@@ -134,7 +139,8 @@ function makeSettings(random: Random): Settings {
     snapshotThreshold,
     snapshotIntervalMs: pick(random, [2000, 10_000]),
     trailingLogs,
-    electionTimeoutMs: 500,
+    electionTimeoutMs: pick(random, ELECTION_TIMEOUTS),
+    gossipStretch: pick(random, GOSSIP_STRETCHES),
     joining,
   };
 }

@@ -136,6 +136,7 @@ class Run {
     for (const workload of this.#workloads) workload.stop();
     await this.#demand(SETTLE_MS, "every operation ends", () => this.#workloads.every((each) => each.settled()));
     await this.#demand(AGREE_MS, "all servers come to agree", () => this.#agree());
+    world.touchAll();
     for (const checker of this.#checkers) {
       checker.step?.(world);
       checker.healed?.(world);
@@ -157,12 +158,14 @@ class Run {
     const kind = faultKinds.find(({ name }) => name === fault.kind);
     if (kind === undefined) throw new Error(`no kind of fault is named ${fault.kind}`);
     world.trace(`fault ${fault.kind} for ${fault.forMs} ms`);
+    world.touchAll();
     const end: EndFault = kind.begin(world, world.streams.fork(fault.seed), fault);
     if (end === null) return;
     const once = (): void => {
       if (!this.#active.delete(once)) return;
       world.trace(`end of ${fault.kind}`);
       end();
+      world.touchAll();
     };
     this.#active.add(once);
     world.events.after(fault.forMs, once);
@@ -240,6 +243,7 @@ class Run {
       }
       await rest();
       for (const step of this.#steps) step(world);
+      world.touched.clear();
       if (world.violation !== null) throw world.violation;
       if (events.count % EVENTS_PER_BREATH === 0) await this.#breathe();
     }

@@ -44,6 +44,7 @@ export class World implements Sim {
   readonly network: Network;
   readonly operator: Operator;
   readonly nodes: SimAgent[] = [];
+  readonly touched: Set<SimAgent> = new Set();
   /** How often each kind of fault really did something. */
   readonly fired: Map<string, number> = new Map();
   /** No more faults: what is down comes up. */
@@ -124,6 +125,11 @@ export class World implements Sim {
 
   // --------------------------------------------------------------------------------------------------- machines
 
+  /** Something outside may have happened to any agent. */
+  touchAll(): void {
+    for (const node of this.nodes) this.touched.add(node);
+  }
+
   /** A fault has really done something. */
   fire(kind: string): void {
     this.fired.set(kind, (this.fired.get(kind) ?? 0) + 1);
@@ -182,6 +188,7 @@ export class World implements Sim {
       events: this.events,
       network: this.network,
       random: this.random(`agent ${name}`),
+      touched: (which) => this.touched.add(which),
       config: () => this.#config(agent),
       stopped: (which, why) => this.#stopped(which, why),
       bug: (which, text) => this.found("no bug reported", `${which.name}: ${text}`),
@@ -194,6 +201,7 @@ export class World implements Sim {
   /** Takes a machine away for good. */
   remove(agent: SimAgent): void {
     agent.crash();
+    this.touched.delete(agent);
     this.nodes.splice(this.nodes.indexOf(agent), 1);
     this.#byHost.delete(agent.host);
     this.trace(`${agent.name} is gone`);
@@ -243,6 +251,8 @@ export class World implements Sim {
 
   #config(agent: SimAgent): AgentConfig {
     const { settings, servers } = this.scenario;
+    const { gossipLan } = this.#base;
+    const { gossipStretch = 1 } = settings;
     const others = this.servers.filter((other) => other !== agent && !other.retired);
     return {
       ...this.#base,
@@ -261,7 +271,13 @@ export class World implements Sim {
       },
       autopilot: { ...this.#base.autopilot, serverStabilizationTimeMs: STABILIZATION_MS },
       bootstrapExpect: settings.joining && this.#founders.has(agent) ? servers : 0,
-      gossipLan: { ...this.#base.gossipLan, advertiseAddress: agent.host },
+      gossipLan: {
+        ...gossipLan,
+        advertiseAddress: agent.host,
+        gossipIntervalMs: gossipLan.gossipIntervalMs * gossipStretch,
+        probeIntervalMs: gossipLan.probeIntervalMs * gossipStretch,
+        probeTimeoutMs: gossipLan.probeTimeoutMs * gossipStretch,
+      },
       retryJoin: {
         ...this.#base.retryJoin,
         addresses: others.map(({ serfAddress }) => serfAddress),

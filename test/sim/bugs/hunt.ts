@@ -1,5 +1,5 @@
-// Looks for one bug in this process: plants it, then runs all scripts and seed after seed until a checker finds it or the time is up, and
-// says what came of it as a line of JSON.
+// Looks for one bug in this process: plants it, then runs all scripts and seed after seed until a checker finds it or the
+// time is up, and says what came of it as a line of JSON.
 //
 //   node test/sim/bugs/hunt.ts NAME [--hours H] [--seconds S] [--from SEED] [--kinds a,b] [--scripts none|told]
 //
@@ -57,16 +57,16 @@ const { runScript } = await import("./script.ts");
 const startedMs = performance.now();
 let simulatedMs = 0;
 let found: Hunt | null = null;
-if (flags.scripts !== "none")
+for (let of = 1; of <= SCRIPT_SEEDS && flags.scripts !== "none"; of += 1) {
   for (const script of SCRIPTS) {
-    for (let of = 1; of <= SCRIPT_SEEDS && found === null; of += 1) {
-      const { violation, ...result } = await runScript(script, of);
-      simulatedMs += result.simulatedMs;
-      if (flags.scripts === "told")
-        console.log(`${script.name} (${of}): ${result.isComplete ? "complete" : "incomplete"}`);
-      if (violation !== null) found = foundBy(violation, of, script.name);
-    }
+    if (found !== null) break;
+    const { violation, ...result } = await runScript(script, of);
+    simulatedMs += result.simulatedMs;
+    if (flags.scripts === "told")
+      console.log(`${script.name} (${of}): ${result.isComplete ? "complete" : "incomplete"}`);
+    if (violation !== null) found = foundBy(violation, of, script.name);
   }
+}
 let seed = Number(flags.from);
 for (; found === null; seed += 1) {
   const wallMs = performance.now() - startedMs;

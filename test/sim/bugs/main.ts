@@ -68,7 +68,10 @@ function hunt(bug: string): Promise<Hunt> {
     child.once("close", () => {
       const line = output.trim().split("\n").at(-1) ?? "";
       if (line.startsWith("{")) resolve(JSON.parse(line) as Hunt);
-      else reject(new Error(`the hunt for ${bug} ended without a word`));
+      else {
+        console.error(`the hunt for ${bug} ended without a word`);
+        resolve({ bug, checker: null, message: output, script: null, seed: 0, simulatedMs: 0, wallMs: 0 });
+      }
     });
   });
 }

@@ -73,12 +73,15 @@ export class Script {
     world.at(untilMs, () => {});
     await rest();
     while (world.violation === null && !holds()) {
-      if (!world.events.step(untilMs)) return false;
-      await rest();
       try {
+        if (!world.events.step(untilMs)) return false;
+        await rest();
         for (const step of this.#steps) step();
+        world.touched.clear();
       } catch (error) {
-        if (world.violation === null) throw error;
+        // A checker's finding is remembered already.
+        if (world.violation === null)
+          world.found("no error is thrown", error instanceof Error ? (error.stack ?? error.message) : String(error));
       }
     }
     return world.violation === null;

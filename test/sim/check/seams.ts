@@ -56,7 +56,8 @@ export class Promises implements Checker {
   }
 
   #voted(sim: Sim, from: SeamNode, to: SeamNode, { term }: VoteResponse): void {
-    const { hardState, lastIndex, baseIndex, ...log } = viewOf(from);
+    const log = from.disk.durable;
+    const { hardState, lastIndex, baseIndex } = log;
     if (hardState?.term === term && hardState.vote !== to.id)
       sim.fail(
         "vote before it is durable",
@@ -101,12 +102,6 @@ export class Promises implements Checker {
   }
 }
 
-/** The getters of the disk, as data. */
-function viewOf({ disk: { durable } }: SeamNode): SeamNode["disk"]["durable"] {
-  const { hardState, baseIndex, lastIndex } = durable;
-  return { hardState, baseIndex, lastIndex, termAt: (index) => durable.termAt(index) };
-}
-
 /** What was seen of a server while it leads. */
 interface Lead {
   term: number;
@@ -128,16 +123,14 @@ export class Claims implements Checker {
   }
 
   step(sim: Sim): void {
-    let newest = 0;
-    let leaders = 0;
-    for (const node of sim.nodes) {
+    let isLed = false;
+    for (const node of sim.touched ?? sim.nodes) {
       const raft = raftOf(node.server);
       if (raft?.role !== "leader") {
         if (this.#leads.size > 0) this.#leads.delete(node.name);
         continue;
       }
-      leaders += 1;
-      newest = Math.max(newest, raft.term);
+      isLed = true;
       const lead = this.#leads.get(node.name);
       if (lead?.term !== raft.term) {
         this.#leads.set(node.name, {
@@ -153,7 +146,7 @@ export class Claims implements Checker {
       }
       if (raft.configurationIndex !== lead.configuration) this.#changed(sim, node, lead);
     }
-    if (leaders > 1) this.#leases(sim, newest);
+    if (isLed) this.#leases(sim);
   }
 
   #committed(sim: Sim, node: SimNode, commit: number, term: number): void {
@@ -205,11 +198,13 @@ export class Claims implements Checker {
     }
   }
 
-  #leases(sim: Sim, newest: number): void {
-    for (const node of sim.nodes) {
-      const raft = raftOf(node.server);
-      if (raft?.role !== "leader" || raft.term === newest || !isSeam(node)) continue;
-      if (raft.canReadLocally(node.clock.now()))
+  #leases(sim: Sim): void {
+    const leaders = sim.nodes.filter((node) => raftOf(node.server)?.role === "leader");
+    if (leaders.length < 2) return;
+    const newest = Math.max(...leaders.map(({ server }) => raftOf(server)!.term));
+    for (const node of leaders) {
+      const raft = raftOf(node.server)!;
+      if (raft.term < newest && isSeam(node) && raft.canReadLocally(node.clock.now()))
         sim.fail(
           "lease",
           `${node.name} trusts its lease of term ${raft.term}, and another server leads in term ${newest}`,

@@ -137,7 +137,7 @@ export const processFaults: readonly FaultKind[] = [
     lastsMs: [1500, 6000],
     begin(world, random, { forMs }) {
       world.raftChanges = {
-        electionTimeoutMs: pick(random, [500, 800, 1000]),
+        electionTimeoutMs: world.scenario.settings.electionTimeoutMs * pick(random, [1, 1.5, 2]),
         snapshotThreshold: pick(random, [30, 100, 500]),
         trailingLogs: pick(random, [3, 30, 300]),
       };
