@@ -1,4 +1,4 @@
-// Looks for one bug in this process: plants it, then runs all scripts and seed after seed until a checker finds it or the
+// Looks for one bug in this process: plants it, then runs the scripts and seed after seed until a checker finds it or the
 // time is up, and says what came of it as a line of JSON.
 //
 //   node test/sim/bugs/hunt.ts NAME [--hours H] [--seconds S] [--from SEED] [--kinds a,b] [--scripts none|told]
@@ -27,6 +27,8 @@ const CHAOS_MS = 120_000;
 const PRESSED = 2;
 /** Each script with so many seeds: chance decides in some what a crash leaves. */
 const SCRIPT_SEEDS = 3;
+/** So many runs with random faults between them. */
+const RUNS_A_ROUND = 8;
 /** Few requests simulate fast, many find what needs many. */
 const RATES = [20, 20, 60, 100];
 
@@ -57,31 +59,21 @@ const { runScript } = await import("./script.ts");
 const startedMs = performance.now();
 let simulatedMs = 0;
 let found: Hunt | null = null;
-for (let of = 1; of <= SCRIPT_SEEDS && flags.scripts !== "none"; of += 1) {
-  for (const script of SCRIPTS) {
-    if (found !== null) break;
-    const { violation, ...result } = await runScript(script, of);
-    simulatedMs += result.simulatedMs;
-    if (flags.scripts === "told")
-      console.log(`${script.name} (${of}): ${result.isComplete ? "complete" : "incomplete"}`);
-    if (violation !== null) found = foundBy(violation, of, script.name);
-  }
-}
 let seed = Number(flags.from);
-for (; found === null; seed += 1) {
-  const wallMs = performance.now() - startedMs;
-  if (simulatedMs >= Number(flags.hours) * HOUR_MS || wallMs >= Number(flags.seconds) * 1000) break;
-  const scenario = makeScenario(seed, faultKinds, {
-    chaosMs: CHAOS_MS,
-    opsPerSecond: RATES[seed % RATES.length] as number,
-    ...(flags.kinds === undefined ? {} : { kinds: flags.kinds.split(",") }),
-  });
-  scenario.chaosMs /= PRESSED;
-  for (const fault of scenario.faults) fault.atMs = Math.round(fault.atMs / PRESSED);
-  const { violation, ...outcome } = await simulate(scenario, { parties });
-  simulatedMs += outcome.simulatedMs;
-  if (violation === null) continue;
-  found = foundBy(violation, seed, null);
+for (let round = 1; found === null && hasTime(); round += 1) {
+  if (round <= SCRIPT_SEEDS && flags.scripts !== "none") await runScripts(round);
+  for (let i = 0; i < RUNS_A_ROUND && found === null && hasTime(); i += 1, seed += 1) {
+    const scenario = makeScenario(seed, faultKinds, {
+      chaosMs: CHAOS_MS,
+      opsPerSecond: RATES[seed % RATES.length] as number,
+      ...(flags.kinds === undefined ? {} : { kinds: flags.kinds.split(",") }),
+    });
+    scenario.chaosMs /= PRESSED;
+    for (const fault of scenario.faults) fault.atMs = Math.round(fault.atMs / PRESSED);
+    const { violation, ...outcome } = await simulate(scenario, { parties });
+    simulatedMs += outcome.simulatedMs;
+    if (violation !== null) found = foundBy(violation, seed, null);
+  }
 }
 console.log(
   JSON.stringify(
@@ -96,6 +88,21 @@ console.log(
     },
   ),
 );
+
+function hasTime(): boolean {
+  return simulatedMs < Number(flags.hours) * HOUR_MS && performance.now() - startedMs < Number(flags.seconds) * 1000;
+}
+
+/** All scripts with one seed. */
+async function runScripts(of: number): Promise<void> {
+  for (const script of SCRIPTS) {
+    if (found !== null) return;
+    const { violation, isComplete, simulatedMs: ms } = await runScript(script, of);
+    simulatedMs += ms;
+    if (flags.scripts === "told") console.log(`${script.name} (${of}): ${isComplete ? "complete" : "incomplete"}`);
+    if (violation !== null) found = foundBy(violation, of, script.name);
+  }
+}
 
 function foundBy({ checker, message }: Violation, ofSeed: number, script: string | null): Hunt {
   return { bug: name, checker, message, script, seed: ofSeed, simulatedMs, wallMs: performance.now() - startedMs };
