@@ -48,6 +48,7 @@ interface Reply {
   index?: number;
   knownLeader?: boolean;
   lastContactMs?: number;
+  replaced?: boolean;
 }
 
 /** Asks another server. @throws as `PeerClient.call`. */
@@ -68,7 +69,7 @@ export async function callQuery<A, R>(
   };
   return {
     // Nobody here is told when it changes.
-    shared: { read, fresh: false, encodings: new Map() },
+    shared: { read, fresh: false, encodings: new Map(), replaced: reply.replaced === true },
     index: read.index,
     knownLeader: reply.knownLeader === true,
     lastContactMs: reply.lastContactMs ?? 0,
@@ -118,7 +119,9 @@ export async function answerCall(
   }
   if (options === undefined) throw new OperationalError("invalid-request", `${name} was called without options`);
   const { shared, index, knownLeader, lastContactMs } = await answerer.query(endpoint, args as never, options);
-  return encode({ value: pack(shared.read.value), index, knownLeader, lastContactMs });
+  const reply: Reply = { value: pack(shared.read.value), index, knownLeader, lastContactMs };
+  if (shared.replaced === true) reply.replaced = true;
+  return encode(reply);
 }
 
 /** @throws OperationalError `invalid-request` for what no agent sends. Arguments are the endpoint's business. */
