@@ -388,7 +388,6 @@ const refusals: readonly [string, Given, string][] = [
   ["a port past 65535", client({ ports: { http: 65_536 } }), "ports.http: invalid port: 65536"],
   ["no server port", client({ ports: { server: 0 } }), "server-port must be greater than zero"],
   ["no LAN port at a server", server({ ports: { serf_lan: -1 } }), NO_LAN_PORT],
-  ["a LAN port of any kind at a client", client({ ports: { serf_lan: 0 } }), NO_LAN_PORT],
   [
     "sidecar ports",
     client({ ports: { sidecar_min_port: 10, sidecar_max_port: 5 } }),
