@@ -5,7 +5,9 @@ import { decode, encode } from "../codec/value.ts";
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
 import { endpoints, valueForm } from "../endpoint/registry.ts";
 import { OperationalError } from "../types/error.ts";
+import { assert } from "../util/assert.ts";
 import type { Answer, QueryOptions } from "./authority.ts";
+import { readable } from "./envelope.ts";
 import type { Peer, PeerClient } from "./peer-door.ts";
 import { isRequestId, type RequestId, type RequestOutcomes } from "./request-ids.ts";
 
@@ -61,12 +63,9 @@ export async function callQuery<A, R>(
   const { consistency, index, waitMs } = options;
   const call: Call = { name: endpoint.name, args, options: { consistency, index, waitMs } };
   const timeoutMs = PATIENCE_MS + holdMs + (index === 0 ? 0 : waitMs * (1 + JITTER_SHARE));
-  const reply = decode(await client.call(peer, path, encode(call), timeoutMs)) as Reply;
-  const read = {
-    value: valueForm(endpoint.name).unpack(reply.value) as R,
-    index: reply.index as number,
-    topics: [],
-  };
+  const bytes = await client.call(peer, path, encode(call), timeoutMs);
+  const reply = readable(() => unpacked(endpoint.name, bytes, true));
+  const read = { value: reply.value as R, index: reply.index as number, topics: [] };
   return {
     // Nobody here is told when it changes.
     shared: { read, fresh: false, encodings: new Map(), replaced: reply.replaced === true },
@@ -86,8 +85,15 @@ export async function callCommand<A, R>(
   const call: Call = isLocal
     ? { name: endpoint.name, args, local: true }
     : { name: endpoint.name, args, id: client.requestIds.next() };
-  const reply = decode(await client.call(peer, path, encode(call), COMMAND_TIMEOUT_MS + holdMs)) as Reply;
-  return valueForm(endpoint.name).unpack(reply.value) as R;
+  const bytes = await client.call(peer, path, encode(call), COMMAND_TIMEOUT_MS + holdMs);
+  return readable(() => unpacked(endpoint.name, bytes, false).value as R);
+}
+
+/** A reply with its value as the endpoint gave it. Throws for what is none. */
+function unpacked(name: string, bytes: Uint8Array, isQuery: boolean): Reply {
+  const reply = decode(bytes) as Reply;
+  assert(!isQuery || Number.isSafeInteger(reply.index), "the answer to a query has an index");
+  return { ...reply, value: valueForm(name).unpack(reply.value) };
 }
 /** A leader that cannot commit says so long before. */
 const COMMAND_TIMEOUT_MS = 15_000;

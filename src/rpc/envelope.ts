@@ -44,16 +44,19 @@ export function encodeRequestHead({ datacenter, from, address, to, path }: Omit<
   ]);
 }
 
-/** @throws OperationalError `invalid-request` that says what is wrong. The body is a view into `bytes`. */
+/**
+ * The body is a view into `bytes`.
+ * @throws OperationalError `unreachable` for what is no request: nothing was done, and nobody's request is at fault.
+ */
 export function decodeRequest(bytes: Uint8Array): Envelope {
-  requireVersion(bytes);
+  requireVersion(bytes, "unreachable");
   const names: string[] = [];
   let at = HEADER_BYTES;
   for (let i = 0; i < NAMES; i += 1) {
     const end = at + 1 + (bytes[at] ?? 0);
     const name = bytes.subarray(at + 1, end);
     if (end > bytes.length || !isUtf8(name))
-      throw new OperationalError("invalid-request", "a call between agents is malformed");
+      throw new OperationalError("unreachable", "a call between agents is malformed");
     names.push(text(name));
     at = end;
   }
@@ -71,29 +74,44 @@ export function encodeError({ code, message, status }: OperationalError): Uint8A
   return concat([Uint8Array.of(MAGIC, PROTOCOL_VERSION, ERROR), encode({ code, message, status })]);
 }
 
-/** The body of a reply. @throws OperationalError what the peer threw, or `unreachable` when it is none of our kind. */
+/**
+ * The body of a reply.
+ * @throws OperationalError what the peer threw; `outcome-unknown` when it cannot be read: what was asked may be done.
+ */
 export function decodeReply(bytes: Uint8Array): Uint8Array {
-  requireVersion(bytes);
+  requireVersion(bytes, "outcome-unknown");
   const kind = bytes[HEADER_BYTES];
   const body = bytes.subarray(HEADER_BYTES + 1);
   if (kind === ANSWER) return body;
-  if (kind === ERROR) {
-    const { code, message, status } = decode(body) as { code: ErrorCode; message: string; status?: number };
-    if (typeof code === "string" && typeof message === "string")
-      throw new OperationalError(code, message, typeof status === "number" ? { status } : {});
-  }
-  throw new OperationalError("invalid-request", "a reply between agents is malformed");
+  throw (kind === ERROR ? readError(body) : null) ?? unreadable();
 }
 
-function requireVersion(bytes: Uint8Array): void {
+/** Null when the bytes are no error. */
+function readError(bytes: Uint8Array): OperationalError | null {
+  const { code, message, status } = readable(() => decode(bytes) as Partial<OperationalError> | null) ?? {};
+  if (typeof code !== "string" || typeof message !== "string") return null;
+  return new OperationalError(code, message, typeof status === "number" ? { status } : {});
+}
+
+/** What `read` makes of a reply. @throws OperationalError `outcome-unknown` when it can make nothing of it. */
+export function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch {
+    // Whatever it stumbled over: the reply is not what an agent sends.
+    throw unreadable();
+  }
+}
+
+const unreadable = (): OperationalError =>
+  new OperationalError("outcome-unknown", "a reply between agents is malformed: it is not known what was done");
+
+function requireVersion(bytes: Uint8Array, code: ErrorCode): void {
   if (bytes.length <= HEADER_BYTES || bytes[0] !== MAGIC)
-    throw new OperationalError(
-      "invalid-request",
-      "what came is no message of this protocol: another program is at that address",
-    );
+    throw new OperationalError(code, "what came is no message of this protocol: another program is at that address");
   if (bytes[1] !== PROTOCOL_VERSION)
     throw new OperationalError(
-      "invalid-request",
+      code,
       `the peer speaks version ${bytes[1]} of the protocol, this agent ${PROTOCOL_VERSION}`,
     );
 }

@@ -39,6 +39,8 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 const TAIL_LINES = 60;
 const SEED_MAX = 2 ** 32;
+/** Nearly all that a run makes is soon garbage: a nursery of the usual size costs two fifths of the speed. */
+const NODE_FLAGS = ["--max-semi-space-size=64"];
 const FRESH = 10;
 const SHRINK_SECONDS = 120;
 
@@ -119,7 +121,7 @@ function work(given: readonly string[], job: number, jobs: number, tally: Tally)
     runtime === "node"
       ? process.execPath
       : fileURLToPath(new URL(`../../node_modules/.bin/${runtime}`, import.meta.url));
-  const first = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
+  const first = runtime === "deno" ? ["run", "-A", "--no-check"] : runtime === "node" ? NODE_FLAGS : [];
   const child = spawn(program, [...first, fileURLToPath(import.meta.url), ...given, "--report"], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, SIM_JOB: `${job}/${jobs}` },

@@ -90,14 +90,12 @@ export class Network {
         from.run(life, then);
       };
       const timer = events.after(timeoutMs, () =>
-        settle(() => reject(new OperationalError("timeout", `${address}: no answer in time`))),
+        settle(() => reject(lost("timeout", `${address}: no answer in time`))),
       );
       const answer = (reply: Uint8Array): void =>
         this.#send(host, from.host, true, path, reply, (bytes) => settle(() => resolve(bytes)));
       const refuse = (code: "unreachable" | "outcome-unknown", text: string): void =>
-        this.#send(host, from.host, true, path, null, () =>
-          settle(() => reject(new OperationalError(code, `${address}: ${text}`))),
-        );
+        this.#send(host, from.host, true, path, null, () => settle(() => reject(lost(code, `${address}: ${text}`))));
       this.#send(from.host, host, false, path, sent, (bytes) => {
         const target = this.#options.agentAt(host);
         if (target === undefined || !target.listens(address)) {
@@ -105,7 +103,7 @@ export class Network {
           return;
         }
         trace.time(events.now);
-        trace.text(path);
+        trace.word(path);
         trace.bytes(bytes);
         if (trace.lines !== null) trace.line(events.now, `${from.name} > ${target.name} ${path} ${bytes.length} bytes`);
         target.serve({ broken: () => refuse("outcome-unknown", "connection reset") }, path, bytes, from.host, answer);
@@ -117,9 +115,7 @@ export class Network {
   request(to: SimAgent, method: string, target: string, body: string | undefined): Promise<SimReply> {
     return new Promise((resolve, reject) => {
       const fail = (code: "unreachable" | "outcome-unknown", text: string): void =>
-        this.#send(to.host, CLIENT_HOST, true, target, null, () =>
-          reject(new OperationalError(code, `${to.name}: ${text}`)),
-        );
+        this.#send(to.host, CLIENT_HOST, true, target, null, () => reject(lost(code, `${to.name}: ${text}`)));
       this.#send(CLIENT_HOST, to.host, false, target, null, () => {
         if (!to.up) {
           fail("unreachable", "connection refused");
@@ -187,6 +183,15 @@ export class Network {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** There are many, and where in the simulator they were made says nothing. */
+function lost(code: "timeout" | "unreachable" | "outcome-unknown", text: string): OperationalError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const error = new OperationalError(code, text);
+  Error.stackTraceLimit = limit;
+  return error;
+}
 
 /** What a transport whose checksums fail might hand over at worst: nothing of it is what was sent. */
 function garbled(bytes: Uint8Array, random: Random): Uint8Array {

@@ -22,7 +22,8 @@ export interface Settings {
   snapshotIntervalMs: number;
   trailingLogs: number;
   electionTimeoutMs: number;
-  leaderLeaseTimeoutMs: number;
+  /** Gossip goes so many times slower than Consul does it; absent: not at all. */
+  gossipStretch?: number;
   /** Servers find each other by `retry_join` and `bootstrap_expect`; else they are given their group. */
   joining: boolean;
 }
@@ -65,10 +66,13 @@ export interface Rhythm {
 
 const CHAOS_MS = 300_000;
 /** What all clients together ask in a second: a busy cluster costs more time, a quiet one stands still at other places. */
-const RATES = [10, 20, 50, 100];
+const RATES = [10, 10, 10, 20, 20, 50, 100];
 const SERVERS = [3, 3, 3, 5];
 /** Client agents besides. */
 const CLIENTS = [0, 0, 1, 2];
+/** An agent's own is the first: the others leave a processor more time for what happens between two heartbeats. */
+const ELECTION_TIMEOUTS = [500, 1000, 2000, 3000];
+const GOSSIP_STRETCHES = [1, 2, 4];
 /** Before this a new group has its peace. */
 const QUIET_MS = 3000;
 /** How many of the kinds are on, from and to. */
@@ -129,15 +133,14 @@ function makeSettings(random: Random): Settings {
   ]);
   const snapshotThreshold = pick(random, [50, 200, 1000]);
   const trailingLogs = pick(random, [5, 50, 200]);
-  const leaderLeaseTimeoutMs = pick(random, [350, 350, 450]);
   return {
     latencyMs,
     syncMs,
     snapshotThreshold,
     snapshotIntervalMs: pick(random, [2000, 10_000]),
     trailingLogs,
-    electionTimeoutMs: 500,
-    leaderLeaseTimeoutMs,
+    electionTimeoutMs: pick(random, ELECTION_TIMEOUTS),
+    gossipStretch: pick(random, GOSSIP_STRETCHES),
     joining,
   };
 }

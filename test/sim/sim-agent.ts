@@ -26,6 +26,8 @@ export interface SimAgentOptions {
   readonly events: EventQueue;
   readonly network: Network;
   readonly random: Random;
+  /** Something happens in it. */
+  touched(agent: SimAgent): void;
   /** The settings of the next life. */
   config(): AgentConfig;
   /** A life has ended by itself, or could not begin. */
@@ -128,6 +130,7 @@ export class SimAgent implements SimNode {
   /** Ends the process at once. Who called it finds the connection broken. */
   crash(): void {
     if (!this.started) return;
+    this.#options.touched(this);
     this.started = false;
     this.running = null;
     this.life += 1;
@@ -153,8 +156,10 @@ export class SimAgent implements SimNode {
   /** Lets something happen in a life, now or when it goes on; never when that is over. */
   run(life: number, then: () => void): void {
     if (life !== this.life) return;
-    if (this.#frozen === null) then();
-    else this.#frozen.push(() => this.run(life, then));
+    if (this.#frozen === null) {
+      this.#options.touched(this);
+      then();
+    } else this.#frozen.push(() => this.run(life, then));
   }
 
   /** Answers a call of another agent. */

@@ -1,5 +1,7 @@
 // What happened in a run: a hash of all of it, and, when asked for, readable lines. Two runs went alike when their hashes
 // are equal, on whichever runtime.
+import { hashText } from "./streams.ts";
+
 const PRIME_A = 0x01000193;
 const PRIME_B = 0x85ebca6b;
 const MICROSECONDS = 1000;
@@ -9,6 +11,7 @@ const SAMPLES = 8;
 export class Trace {
   /** Readable lines, when they are kept. */
   readonly lines: string[] | null;
+  readonly #words = new Map<string, number>();
   #a = 0x811c9dc5;
   #b = 0x1b873593;
 
@@ -30,8 +33,14 @@ export class Trace {
   }
 
   text(text: string): void {
-    this.mix(text.length);
-    for (let at = 0; at < text.length; at += 1) this.mix(text.charCodeAt(at));
+    this.mix(hashText(text));
+  }
+
+  /** A text that comes often, such as a path: it is read once. */
+  word(text: string): void {
+    let hash = this.#words.get(text);
+    if (hash === undefined) this.#words.set(text, (hash = hashText(text)));
+    this.mix(hash);
   }
 
   bytes(bytes: Uint8Array): void {

@@ -30,6 +30,8 @@ export interface Sim {
   readonly now: number;
   /** All agents there ever were and still are: removed ones are gone from it, added ones come at the end. */
   readonly nodes: readonly SimNode[];
+  /** The agents in which something has happened since the last step: all others are as they were. Absent: maybe all. */
+  readonly touched?: ReadonlySet<SimNode>;
   /** The stream of random numbers of one purpose: the same object at each call. */
   random(purpose: string): Random;
   /** Calls `fn` at a time, or now when that has passed. */

@@ -32,6 +32,8 @@ const RESTART_MS: readonly [number, number] = [200, 3000];
 /** New servers get a vote after this long. */
 const STABILIZATION_MS = 2000;
 const RETRY_JOIN_MS = 1000;
+/** Of the election timeout for each unit of `performance.raft_multiplier`. */
+const MULTIPLIER_MS = 100;
 
 export class World implements Sim {
   readonly scenario: Scenario;
@@ -41,6 +43,7 @@ export class World implements Sim {
   readonly network: Network;
   readonly operator: Operator;
   readonly nodes: SimAgent[] = [];
+  readonly touched: Set<SimAgent> = new Set();
   /** How often each kind of fault really did something. */
   readonly fired: Map<string, number> = new Map();
   /** No more faults: what is down comes up. */
@@ -108,6 +111,11 @@ export class World implements Sim {
 
   // --------------------------------------------------------------------------------------------------- machines
 
+  /** Something outside may have happened to any agent. */
+  touchAll(): void {
+    for (const node of this.nodes) this.touched.add(node);
+  }
+
   /** A fault has really done something. */
   fire(kind: string): void {
     this.fired.set(kind, (this.fired.get(kind) ?? 0) + 1);
@@ -166,6 +174,7 @@ export class World implements Sim {
       events: this.events,
       network: this.network,
       random: this.random(`agent ${name}`),
+      touched: (which) => this.touched.add(which),
       config: () => this.#config(agent),
       stopped: (which, why) => this.#stopped(which, why),
       bug: (which, text) => this.found("no bug reported", `${which.name}: ${text}`),
@@ -178,6 +187,7 @@ export class World implements Sim {
   /** Takes a machine away for good. */
   remove(agent: SimAgent): void {
     agent.crash();
+    this.touched.delete(agent);
     this.nodes.splice(this.nodes.indexOf(agent), 1);
     this.#byHost.delete(agent.host);
     this.trace(`${agent.name} is gone`);
@@ -227,6 +237,8 @@ export class World implements Sim {
 
   #config(agent: SimAgent): AgentConfig {
     const { settings, servers } = this.scenario;
+    const { gossipLan } = this.#base;
+    const { gossipStretch = 1 } = settings;
     const others = this.servers.filter((other) => other !== agent && !other.retired);
     return {
       ...this.#base,
@@ -236,8 +248,8 @@ export class World implements Sim {
       advertiseAddress: agent.host,
       raft: {
         ...this.#base.raft,
-        electionTimeoutMs: settings.electionTimeoutMs,
-        leaderLeaseTimeoutMs: settings.leaderLeaseTimeoutMs,
+        // What the product makes its timings from: a tenth of a second for each.
+        multiplier: (this.raftChanges.electionTimeoutMs ?? settings.electionTimeoutMs) / MULTIPLIER_MS,
         snapshotThreshold: settings.snapshotThreshold,
         snapshotIntervalMs: settings.snapshotIntervalMs,
         trailingLogs: settings.trailingLogs,
@@ -245,7 +257,13 @@ export class World implements Sim {
       },
       autopilot: { ...this.#base.autopilot, serverStabilizationTimeMs: STABILIZATION_MS },
       bootstrapExpect: settings.joining && this.#founders.has(agent) ? servers : 0,
-      gossipLan: { ...this.#base.gossipLan, advertiseAddress: agent.host },
+      gossipLan: {
+        ...gossipLan,
+        advertiseAddress: agent.host,
+        gossipIntervalMs: gossipLan.gossipIntervalMs * gossipStretch,
+        probeIntervalMs: gossipLan.probeIntervalMs * gossipStretch,
+        probeTimeoutMs: gossipLan.probeTimeoutMs * gossipStretch,
+      },
       retryJoin: {
         ...this.#base.retryJoin,
         addresses: others.map(({ serfAddress }) => serfAddress),

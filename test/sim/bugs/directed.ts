@@ -14,7 +14,6 @@ const SETTINGS: Settings = {
   snapshotIntervalMs: 60_000,
   trailingLogs: 1000,
   electionTimeoutMs: 500,
-  leaderLeaseTimeoutMs: 350,
   joining: false,
 };
 
@@ -143,7 +142,7 @@ export async function heartbeatRace(seed: number): Promise<ScriptResult> {
  */
 export async function twoWriteVote(seed: number): Promise<ScriptResult> {
   const electionTimeoutMs = 4000;
-  const script = new Script(seed, { electionTimeoutMs, leaderLeaseTimeoutMs: 2000, syncMs: [30, 31] });
+  const script = new Script(seed, { electionTimeoutMs, syncMs: [30, 31] });
   const { world } = script;
   const [c, a, b] = await script.settled();
   script.cut(a, b);

@@ -22,7 +22,7 @@ export class Leaders implements Checker {
   }
 
   step(sim: Sim): void {
-    for (const node of sim.nodes) {
+    for (const node of sim.touched ?? sim.nodes) {
       const raft = raftOf(node.server);
       if (raft === null || raft.role !== "leader") continue;
       const { term } = raft;

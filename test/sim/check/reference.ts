@@ -8,6 +8,7 @@ import { type LoggedCommand, Restores } from "../../../src/server/restores.ts";
 import type { Server } from "../../../src/server/server.ts";
 import type { Change } from "../../../src/state/change.ts";
 import { StateStore } from "../../../src/state/store.ts";
+import { equal } from "../../../src/util/bytes.ts";
 import type { Checker, Sim, SimNode } from "../types.ts";
 
 /** How many entries and hashes are remembered: more than any server can be behind and still take them from the log. */
@@ -102,7 +103,10 @@ export class Reference implements Checker {
   /** The first index after `index` at which the answer changed; Infinity when it has not. */
   nextChange(name: string, index: number): number {
     const versions = this.#followed.get(name)?.versions ?? [];
-    return versions.find((version) => version.index > index)?.index ?? Infinity;
+    // The newest first: most often there is none, or one of the last.
+    let at = versions.length;
+    while (at > 0 && (versions[at - 1] as Version).index > index) at -= 1;
+    return versions[at]?.index ?? Infinity;
   }
 
   /** The index at which the answer last changed. */
@@ -111,7 +115,7 @@ export class Reference implements Checker {
   }
 
   step(sim: Sim): void {
-    for (const node of sim.nodes) {
+    for (const node of sim.touched ?? sim.nodes) {
       const raft = raftOf(node.server);
       if (raft !== null) this.#look(sim, node, node.server as Server, raft);
     }
@@ -146,7 +150,7 @@ export class Reference implements Checker {
   #compareEntry(sim: Sim, node: SimNode, entry: Entry): void {
     const known = this.#entries.get(entry.index);
     if (known === undefined || known === entry) return;
-    if (known.term === entry.term && known.kind === entry.kind && sameBytes(known.data, entry.data)) return;
+    if (known.term === entry.term && known.kind === entry.kind && equal(known.data, entry.data)) return;
     sim.fail(
       "state machine safety",
       `${node.name} commits ${entry.index} of term ${entry.term} (${entry.kind}), another server committed it of term ${known.term} (${known.kind})`,
@@ -202,10 +206,6 @@ export class Reference implements Checker {
         `${node.name}: its state at ${applied} has the hash ${hash}, what was committed gives ${known}`,
       );
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
 function forgetBefore(map: Map<number, unknown>, index: number): void {

@@ -105,7 +105,12 @@ export class Watches implements Checker {
       isOwn: isStale && index > 0,
     };
     this.#waiting.add(asked);
+    this.#markFrozen(sim, node);
     return asked;
+  }
+
+  #markFrozen(sim: Sim, node: SimNode): void {
+    if ("frozen" in node && node.frozen === true) this.#frozenMs.set(node.name, sim.now);
   }
 
   /** No answer came. */
@@ -131,9 +136,11 @@ export class Watches implements Checker {
   }
 
   step(sim: Sim): void {
-    for (const node of sim.nodes) if ("frozen" in node && node.frozen === true) this.#frozenMs.set(node.name, sim.now);
+    const { touched } = sim;
+    for (const node of touched ?? sim.nodes) this.#markFrozen(sim, node);
     for (const asked of this.#waiting) {
       const { server, node, question, index } = asked;
+      if (touched?.has(node) === false) continue;
       if (asked.dueMs !== null || server === null) continue;
       if (node.server !== server || !asked.isOwn) continue;
       if (server.state.lastIndex >= this.#reference.nextChange(question, index)) asked.dueMs = sim.now;

@@ -136,10 +136,8 @@ export const processFaults: readonly FaultKind[] = [
     everyMs: 90_000,
     lastsMs: [1500, 6000],
     begin(world, random, { forMs }) {
-      const electionTimeoutMs = pick(random, [300, 500, 800]);
       world.raftChanges = {
-        electionTimeoutMs,
-        leaderLeaseTimeoutMs: electionTimeoutMs * pick(random, [0.5, 0.7, 0.9]),
+        electionTimeoutMs: world.scenario.settings.electionTimeoutMs * pick(random, [1, 1.5, 2]),
         snapshotThreshold: pick(random, [30, 100, 500]),
         trailingLogs: pick(random, [3, 30, 300]),
       };

@@ -11,7 +11,7 @@ const NOTHING_DONE = new Set(["No cluster leader"]);
 /** Done, not there, and a transaction that did nothing. */
 const ANSWERS = new Set([200, 404, 409]);
 const STEPS_AT_ONCE = 20_000;
-const STEPS_MAX = 2_000_000;
+const STEPS_MAX = 500_000;
 
 /** An answer; `undone`: nothing happened, certainly; `unknown`: it may have happened, or happen yet. */
 export type Outcome = SimReply | "undone" | "unknown";
