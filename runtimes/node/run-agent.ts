@@ -108,8 +108,16 @@ class AgentProcess {
     });
     console.log("==> Starting Proconsul agent...");
     console.log(banner(config, this.#runtime));
+    // Others hear of this agent as soon as it starts: by then they must be able to call it, and what cannot be listened on is
+    // known. What comes before it has started waits.
+    let made: (running: RunningAgent) => void = () => {};
+    const started = new Promise<RunningAgent>((resolve) => {
+      made = resolve;
+    });
+    await this.#listenToPeers(async (path, body, from) => (await started).peer(path, body, from), config);
     const running = await createAgent({ config, platform, stopped: end });
     this.#running = running;
+    made(running);
     // A timer that went off while the agent was being made is not lost.
     running.wake();
     await this.#listen(running, config);
@@ -154,15 +162,18 @@ class AgentProcess {
         }),
       );
     }
+    for (const at of config.addresses.dns.map(tcpOnly))
+      this.#listeners.push(await this.#runtime.listenDns(running.dns, { address: at.host, port: at.port }));
+  }
+
+  async #listenToPeers(peer: PeerHandle, config: AgentConfig): Promise<void> {
     if (config.server && config.ports.server > 0)
       await this.#open(
         "-server-port, -bind",
-        this.#runtime.listenPeers(running.peer, { address: config.bindAddress, port: config.ports.server }),
+        this.#runtime.listenPeers(peer, { address: config.bindAddress, port: config.ports.server }),
       );
-    await this.#listenGossip(running.peer, "lan", config.gossipLan);
-    if (config.server && config.gossipWan !== null) await this.#listenGossip(running.peer, "wan", config.gossipWan);
-    for (const at of config.addresses.dns.map(tcpOnly))
-      this.#listeners.push(await this.#runtime.listenDns(running.dns, { address: at.host, port: at.port }));
+    if (config.gossipLan.port > 0) await this.#listenGossip(peer, "lan", config.gossipLan);
+    if (config.server && config.gossipWan !== null) await this.#listenGossip(peer, "wan", config.gossipWan);
   }
 
   #listenGossip(peer: PeerHandle, kind: "lan" | "wan", { bindAddress: address, port }: GossipPool): Promise<void> {

@@ -189,6 +189,7 @@ export class Agent implements Topology {
       peers: this.encryption.peers,
       timers,
       logs,
+      meter: this.metrics,
       module: config.server ? "agent.server.serf" : "agent.client.serf",
       listener: {
         member: (_event, { name }) => this.#memberChanged(name),
@@ -265,7 +266,6 @@ export class Agent implements Topology {
     this.metrics.start();
     this.#watches.set(this.config.watches);
     if (!this.config.disableCoordinates) this.#coordinate.start();
-    this.#instruments.joined.add(1);
   }
 
   /** The coordinates of the servers of each known datacenter, as the WAN pool has them. */
@@ -322,7 +322,6 @@ export class Agent implements Topology {
     this.log.info("leaving the datacenter");
     await this.#serverPart?.leave();
     await this.#pool.leave();
-    this.#instruments.left.add(1);
   }
 
   /** Leaves, and tells the runtime to end. */

@@ -7,6 +7,7 @@ import { OperationalError } from "../types/error.ts";
 import { concat } from "../util/bytes.ts";
 import { decodeReply } from "../rpc/envelope.ts";
 import type { Logger } from "./logs.ts";
+import type { PoolInstruments } from "./pool-instruments.ts";
 import { openAnswer, type PoolScope, requestHead } from "./pool-envelope.ts";
 
 /** What calls are made with. */
@@ -17,6 +18,7 @@ export interface PoolCallsOptions {
   readonly platform: Pick<Platform, "now">;
   readonly peers: Peers;
   readonly log: Logger;
+  readonly instruments: Pick<PoolInstruments, "connect" | "sent">;
 }
 
 /** The way out of one pool. */
@@ -46,6 +48,8 @@ export class PoolCalls {
     let bytes: Uint8Array;
     try {
       const body = concat([this.#head, encodeRequest(message)]);
+      this.#options.instruments.connect.add(1);
+      this.#options.instruments.sent.add(body.length);
       bytes = await peers.call(to, path, body, timeoutMs, sending);
     } catch (error) {
       if (!(error instanceof OperationalError)) this.#options.log.error("a call failed: this is a bug", { error });

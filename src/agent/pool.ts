@@ -28,6 +28,8 @@ import { toUserMap } from "../util/user-map.ts";
 import type { Logger, Logs } from "./logs.ts";
 import { plainIp, resolveAddresses, splitHostPort } from "./pool-address.ts";
 import { PoolCalls } from "./pool-calls.ts";
+import { type PoolInstruments, poolInstruments } from "./pool-instruments.ts";
+import type { Meter } from "../util/instrument.ts";
 import { openRequest, sealAnswer } from "./pool-envelope.ts";
 import { Joiner, type JoinResult } from "./pool-join.ts";
 import type { PoolSettings } from "./pool-settings.ts";
@@ -62,6 +64,7 @@ export interface PoolOptions extends PoolSettings {
   readonly peers: Peers;
   readonly timers: Timers;
   readonly logs: Logs;
+  readonly meter: Meter;
   /** The log's name without the pool: `agent.server.serf` or `agent.client.serf`. */
   readonly module: string;
   readonly listener: PoolListener;
@@ -92,6 +95,7 @@ export class Pool {
   readonly #joiner: Joiner;
   readonly #snapshot: PoolSnapshot;
   readonly #calls: PoolCalls;
+  readonly #instruments: PoolInstruments;
   /** Answers that are owed, by request. */
   readonly #open = new Map<number, (answer: Answer) => void>();
   /** The agent's own requests to the machine, by `ref`. */
@@ -122,7 +126,16 @@ export class Pool {
         listener.failed(error);
       },
     });
-    this.#calls = new PoolCalls({ scope: options, path: this.path, self: gossip, peers, platform, log: this.#log });
+    this.#instruments = poolInstruments(options.meter, kind);
+    this.#calls = new PoolCalls({
+      scope: options,
+      path: this.path,
+      self: gossip,
+      peers,
+      platform,
+      log: this.#log,
+      instruments: this.#instruments,
+    });
     this.#joiner = new Joiner({
       kind,
       timers,
@@ -168,7 +181,10 @@ export class Pool {
 
   /** Answers a call of another member, from an IP address. Never rejects, whatever the bytes. */
   async handle(from: string, bytes: Uint8Array): Promise<Uint8Array> {
-    return sealAnswer(encodeAnswer(await this.#answer(from, bytes)));
+    this.#instruments.accept.add(1);
+    const answer = sealAnswer(encodeAnswer(await this.#answer(from, bytes)));
+    this.#instruments.sent.add(answer.length);
+    return answer;
   }
 
   /** The event loop came so much too late: what others are held to have missed may be this agent's own doing. */
@@ -387,6 +403,7 @@ export class Pool {
 
   #member(event: MemberEventKind, member: MemberView): void {
     const host = event === "update" || event === "reap" ? "" : ` ${splitHostPort(member.address).host}`;
+    this.#instruments.members[event].add(1);
     this.#log.info(`serf: ${EVENT_WORDS[event]}: ${member.name}${host}`);
     // Whoever is known from now on is known by the machine.
     if (this.#remembered.length > 0 && this.#isInCompany) this.#remembered = [];

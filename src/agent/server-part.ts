@@ -100,6 +100,7 @@ export class ServerPart {
   readonly #servers: Servers;
   readonly #configEntries: readonly ConfigEntryInput[];
   #timer: Timer | null = null;
+  #led = false;
   /** Since when this leader misses nodes of the catalog in the pool. */
   #absentSinceMs = new Map<string, number>();
 
@@ -203,7 +204,7 @@ export class ServerPart {
 
   /** The pool says something new of a member: the leader has the catalog say so too. */
   memberChanged(member: Member): void {
-    if (this.server.leading) this.#write(reconcileMember(member, this.server.state));
+    if (this.server.leading) this.#bringInLine(member);
     if (member.server !== null) this.#servers.memberChanged();
   }
 
@@ -230,8 +231,12 @@ export class ServerPart {
       this.#initialiseAutopilot();
       void this.#bootstrapConfigEntries();
       leaderFound();
-    } else if (leader === null) log.warn("cluster leadership lost");
-    else if (leader !== config.nodeId) {
+      this.#led = true;
+    } else if (this.#led) {
+      this.#led = false;
+      log.warn("cluster leadership lost");
+    }
+    if (!leading && leader !== null && leader !== config.nodeId) {
       log.info("New leader elected", { payload: this.server.group.nameOf(leader) || leader });
       leaderFound();
     }
@@ -242,7 +247,7 @@ export class ServerPart {
     const { members, platform, timers, reconciled } = this.#options;
     const startedMs = platform.now();
     const all = members();
-    for (const member of all) this.#write(reconcileMember(member, this.server.state));
+    for (const member of all) this.#bringInLine(member);
     const absent = this.#reconcileAbsent(all);
     reconciled.add(platform.now() - startedMs);
     timers.cancel(this.#timer);
@@ -262,20 +267,29 @@ export class ServerPart {
     this.#absentSinceMs = new Map(absent.map(({ name }) => [name, known.get(name) ?? now]));
     for (const member of absent) {
       const absentMs = now - (this.#absentSinceMs.get(member.name) as number);
-      if (absentMs >= config.gossipLan.reconnectTimeoutMs)
-        this.#write(reconcileMember({ ...member, status: "left" }, state));
-      else if (absentMs >= RECONCILE_MS) this.#write(reconcileMember(member, state));
+      if (absentMs >= config.gossipLan.reconnectTimeoutMs) this.#bringInLine({ ...member, status: "left" });
+      else if (absentMs >= RECONCILE_MS) this.#bringInLine(member);
     }
     return absent.length;
   }
 
-  #write(command: Command | null): void {
-    if (command === null) return;
-    const log = this.#options.logs.logger("agent.server");
-    this.server.write(command).catch((error: unknown) => {
+  #bringInLine(member: Member): void {
+    const command = reconcileMember(member, this.server.state);
+    if (command !== null) void this.#write(member, command);
+  }
+
+  async #write(member: Member, command: Command): Promise<void> {
+    try {
+      await this.server.write(command);
+      // Whoever had the member's name before is out of the way now.
+      if (command.type !== "catalog.register" || command.node.ID === member.id) return;
+      const next = reconcileMember(member, this.server.state);
+      if (next !== null && this.server.leading) await this.server.write(next);
+    } catch (error) {
       // Who leads next sees to it.
-      if (this.server.leading) log.error("failed to reconcile member", { error });
-    });
+      if (this.server.leading)
+        this.#options.logs.logger("agent.server").error("failed to reconcile member", { member: member.name, error });
+    }
   }
 
   /** A leader that finds no autopilot configuration writes the one of its files. */

@@ -95,6 +95,7 @@ export class Servers {
   #isAsking = false;
   #changing = false;
   #warned = false;
+  #saidLost = false;
 
   constructor(options: ServersOptions) {
     this.#options = options;
@@ -186,6 +187,23 @@ export class Servers {
     if (!this.#known.has(member.id) && this.#known.size >= KNOWN_MAX)
       throw new OperationalError("refused", `there are ${KNOWN_MAX} servers already`);
     this.#known.set(member.id, { hello });
+    this.#sayIfLost(hello);
+  }
+
+  /** Nobody gets a vote with an empty log. */
+  #sayIfLost({ state, configuration, address }: Hello): void {
+    const { server, self, log } = this.#options;
+    const { id } = self();
+    const isVoter = configuration.servers.some((each) => each.id === id && each.voter);
+    if (this.#saidLost || state !== "working" || !isVoter || !server.isVirgin) return;
+    this.#saidLost = true;
+    log(
+      "error",
+      "this server holds nothing, but the group counts on its vote: its data was lost. It takes no part, since it may have forgotten " +
+        `a promise. Either take it out of the group, "proconsul operator raft remove-peer -id=${id}", and it is taken in again as a ` +
+        "new server; or stop it, delete the file node-id in its data directory, and start it: it then joins under another id",
+      { said_by: address },
+    );
   }
 
   #bootstrap(): void {

@@ -13,6 +13,7 @@ import {
   stateShape,
   usageShape,
 } from "../endpoint/operator.ts";
+import type { ServerGroup } from "../endpoint/server-group.ts";
 import { type RecoveryPlan } from "../server/recovery-plan.ts";
 import { parseBool } from "../config/flags.ts";
 import type { Usage } from "../state/read.ts";
@@ -58,7 +59,7 @@ export const operatorRoutes: readonly RouteRow[] = [
     params: [],
     permission: "operator:read",
     summary: "Says what going on without the servers that are gone would mean, asked of any survivor; not in Consul",
-    handle: async (c) => c.reply(recoveryShape(await c.agent.server.group.recovery.plan())),
+    handle: async (c) => c.reply(recoveryShape(await c.agent.server.group.recovery.plan(), c.agent.server.group)),
   },
   {
     method: "PUT",
@@ -173,11 +174,11 @@ async function removePeer(c: Context): Promise<Reply> {
 }
 
 /** The plan of a recovery, in the words of the API. */
-function recoveryShape(plan: RecoveryPlan): Record<string, unknown> {
+function recoveryShape(plan: RecoveryPlan, group: ServerGroup): Record<string, unknown> {
   return {
     Servers: plan.servers.map(({ id, address, voter, status }) => ({
       ID: id,
-      Node: status?.name ?? "",
+      Node: status?.name || group.nameOf(id),
       Address: address,
       Voter: voter,
       Alive: status !== null,
@@ -206,7 +207,8 @@ async function recover(c: Context): Promise<Reply> {
       "invalid-request",
       "Must specify ?lead and ?index, the server that is to lead and the end of its log, as the plan says",
     );
-  return c.reply(recoveryShape(await c.agent.server.group.recovery.recover(lead, index)));
+  const { group } = c.agent.server;
+  return c.reply(recoveryShape(await group.recovery.recover(lead, index), group));
 }
 
 async function transferLeader(c: Context): Promise<Reply> {

@@ -65,6 +65,13 @@ export class Autopilot {
     this.#timer = null;
   }
 
+  /** This server leads from now on. It heard of the others only from their leader before: what it saw of them counts for nothing. */
+  led(): void {
+    this.#since.clear();
+    this.#health = { ...this.#health, servers: [] };
+    this.look();
+  }
+
   /** The group's configuration changed: who is new was never looked at, and holds at least the entry that names it. */
   changed(): void {
     const { raft } = this.#host;

@@ -1,7 +1,8 @@
 // What autopilot changes in the group, one server at a time and only on the leader
 // (https://developer.hashicorp.com/consul/docs/manage/scale/autopilot): a server without a vote gets one when it has been
 // healthy for the stabilization time; a server that left, or that failed for good, is removed. Never more voters count as
-// dead than a minority, or nothing is removed; never fewer than `MinQuorum` are left. Pure: the same health gives the same change.
+// dead than a minority, or nothing is removed; never fewer than `MinQuorum` are left. A server whose address another one has
+// now is gone, whatever the settings: its data directory was new, so it came back under another id. Pure: the same health gives the same change.
 import type { GroupHealth, ServerHealth } from "../endpoint/server-group.ts";
 import type { ConfigurationChange } from "../raft/types.ts";
 
@@ -22,18 +23,23 @@ export function nextChange(health: GroupHealth, settings: CareSettings): Configu
     ({ voter, healthy, stableMs }) => !voter && healthy && stableMs >= settings.stabilizationMs,
   );
   if (stable !== undefined) return { kind: "promote", id: stable.id };
-  const dead = servers.filter((server) => isDead(server, settings));
+  const dead = servers.filter((server) => isDead(server, settings) || isReplaced(server, servers));
   const learner = dead.find(({ voter }) => !voter);
   if (learner !== undefined) return { kind: "remove", id: learner.id };
   const voters = servers.filter(({ voter }) => voter).length;
   const deadVoters = dead.length;
   const [first] = dead;
   if (first === undefined || deadVoters > Math.floor((voters - 1) / 2)) return null;
-  // Who left said so: it is not held by a minimum.
-  const removed = first.memberStatus === "left" || voters - 1 >= settings.minQuorum ? first : undefined;
-  const chosen = removed ?? dead.find(({ memberStatus }) => memberStatus === "left");
+  // Who left said so, and who was replaced has a successor: they are not held by a minimum.
+  const isFree = (server: ServerHealth): boolean => server.memberStatus === "left" || isReplaced(server, servers);
+  const chosen = voters - 1 >= settings.minQuorum ? first : dead.find(isFree);
   return chosen === undefined ? null : { kind: "remove", id: chosen.id };
 }
+
+const isReplaced = ({ id, address, memberStatus, leader }: ServerHealth, servers: readonly ServerHealth[]): boolean =>
+  memberStatus === "none" &&
+  !leader &&
+  servers.some((other) => other.id !== id && other.address === address && other.memberStatus === "alive");
 
 function isDead(
   { leader, memberStatus, lastContactMs, healthy, stableMs }: ServerHealth,

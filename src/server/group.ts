@@ -81,6 +81,12 @@ export class Group implements ServerGroup {
     this.#autopilot.changed();
   }
 
+  /** This server leads from now on. */
+  led(): void {
+    this.#autopilot.led();
+    this.stateCheck.start();
+  }
+
   get servers(): readonly RaftServer[] {
     return this.#host.consensus().raft.configuration.servers;
   }

@@ -21,9 +21,18 @@ const CONSUL_SERVICE = "consul";
 const ALIVE_OUTPUT = "Agent alive and reachable";
 const FAILED_OUTPUT = "Agent not live or unreachable";
 
-/** The command that makes the catalog say what `member` is, or null when it says so already. */
+/**
+ * The command that makes the catalog say what `member` is, or null when it says so already. An agent that came back under
+ * its name with another id, since its data directory is new, takes two: the first says that the one of before is gone,
+ * which ends its sessions and frees the name.
+ */
 export function reconcileMember(member: Member, state: StateStore): Command | null {
   const node = state.node(member.name).value;
+  if (member.status === "alive" && node !== null && isAnother(node.ID, member.id)) {
+    const health = state.check(member.name, SERF_HEALTH).value;
+    if (health !== null && health.Status !== "critical")
+      return registration({ ...member, id: node.ID, address: node.Address, server: null }, state, "critical");
+  }
   switch (member.status) {
     case "alive":
       return isCurrent(member, state) ? null : registration(member, state, "passing");
@@ -54,6 +63,8 @@ export function absentMembers(members: readonly Member[], datacenter: string, st
         : [{ name, id, address, datacenter, status: "failed", server: null }],
     );
 }
+
+const isAnother = (id: string, other: string): boolean => id !== "" && id !== other;
 
 function isCurrent(member: Member, state: StateStore): boolean {
   const found = state.nodeServices(member.name).value;

@@ -188,7 +188,12 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         install: (point) => this.#install(point),
         snapshotRefused: (index) => this.#replication.refused(index),
         peerLostData: (id) =>
-          this.#options.log("error", "a server has lost its data: remove it, and let it join under a new id", { id }),
+          this.#options.log(
+            "error",
+            `a server has lost its data, and is sent nothing: take it out of the group, "proconsul operator raft remove-peer -id=${id}", ` +
+              "or delete the file node-id in its data directory and start it again",
+            { id, name: this.group.nameOf(id), address: this.#addressOf(id) ?? "" },
+          ),
         failed: (error) => this.#fail(error),
       },
       {
@@ -446,7 +451,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#established = leading;
     if (leading) {
       this.#duties.start();
-      this.group.stateCheck.start();
+      this.group.led();
     } else {
       this.group.stateCheck.stop();
       this.#duties.stop();
@@ -489,8 +494,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#applied = logIndex;
     this.#indexOffset = store.lastIndex - logIndex;
     this.cache.clear();
-    // What somebody waits for may be older in the new state than what he has seen: he is told all the same.
-    this.#blocking.release();
+    this.#blocking.replaced();
     this.watches.notifyAll();
     this.#reads.applied(logIndex);
   }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { Logs } from "../../src/agent/logs.ts";
+import { Counter, Sample } from "../../src/util/instrument.ts";
 import { Pool, type PoolEvent } from "../../src/agent/pool.ts";
 import { type PoolKind, poolSettings } from "../../src/agent/pool-settings.ts";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
@@ -223,6 +224,7 @@ export class TestMember {
       peers: platform.peers,
       timers,
       logs,
+      meter: { counter: () => new Counter(), sample: () => new Sample() },
       module: this.config.server ? "agent.server.serf" : "agent.client.serf",
       listener: {
         member: (event, { name }) => this.memberEvents.push([event, name]),

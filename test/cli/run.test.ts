@@ -48,7 +48,7 @@ test("a group prints its subcommands: with -help as output and 0, without as an 
   }
   const { code, out } = await run("operator raft -help");
   assert.equal(code, 0);
-  assert.match(out, /list-peers.*\n.*remove-peer.*\n.*transfer-leader/);
+  assert.match(out, /list-peers.*\n.*recover.*\n.*remove-peer.*\n.*transfer-leader/);
 });
 
 test("every command has help with all of its flags", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NodePlatform } from "../../runtimes/node/platform.ts";
+import { listenGossip } from "../../runtimes/node/gossip.ts";
 import type { PeerListener } from "../../runtimes/node/peers.ts";
 import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
 import { createAgent, type RunningAgent } from "../../src/index.ts";
@@ -20,28 +21,35 @@ const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OTHER_KEY = "ICEiIyQlJicoKSorLC0uLw==";
 const PATIENCE_MS = 30_000;
 
+interface Ports {
+  readonly server: number;
+  readonly serf: number;
+}
+
 class Real {
   readonly logs: LogEvent[] = [];
   readonly name: string;
   #running: RunningAgent | null = null;
-  #listener: PeerListener | null = null;
+  #listeners: PeerListener[] = [];
 
   constructor(name: string) {
     this.name = name;
   }
 
-  /** Listens on a free port, before there is anybody to answer. */
-  async listen(): Promise<number> {
+  /** Listens for servers and for gossip, before there is anybody to answer. */
+  async listen(): Promise<Ports> {
     const answer = (path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> =>
       this.#running?.peer(path, bytes, from) ?? Promise.reject(new Error("not started"));
-    this.#listener = await listenPeers(answer, { address: "127.0.0.1", port: 0 });
-    return this.#listener.port;
+    const at = { address: "127.0.0.1", port: 0 };
+    this.#listeners = [await listenPeers(answer, at), await listenGossip(answer, { ...at, path: "/gossip/1/lan" })];
+    const [server, serf] = this.#listeners.map(({ port }) => port) as [number, number];
+    return { server, serf };
   }
 
-  async start(at: number, port: number, others: readonly number[], words: readonly string[]): Promise<void> {
+  async start(at: number, ports: Ports, others: readonly Ports[], words: readonly string[]): Promise<void> {
     const flags = ["-server", "-bootstrap-expect=2", "-data-dir=/d", "-bind=127.0.0.1", `-node=${this.name}`, ...words];
-    for (const other of others) flags.push(`-retry-join=127.0.0.1:${other}`);
-    const base = testConfig({ flags: [...flags, `-server-port=${port}`, "-hcl=performance { raft_multiplier = 1 }"] });
+    for (const { serf } of others) flags.push(`-retry-join=127.0.0.1:${serf}`);
+    const base = testConfig({ flags: [...flags, `-server-port=${ports.server}`, `-serf-lan-port=${ports.serf}`] });
     const platform = new NodePlatform({
       log: new MemoryLogStore(),
       blobs: new MemoryBlobs(),
@@ -69,11 +77,11 @@ class Real {
   }
 
   async stop(): Promise<void> {
-    const [running, listener] = [this.#running, this.#listener];
+    const [running, listeners] = [this.#running, this.#listeners];
     this.#running = null;
-    this.#listener = null;
+    this.#listeners = [];
     await running?.stop();
-    await listener?.close();
+    for (const listener of listeners) await listener.close();
   }
 }
 
@@ -97,8 +105,8 @@ test("encrypted agents: the same key makes a group; another key, or none, is ref
   const ports = await Promise.all(agents.map((agent) => agent.listen()));
   const pair = ports.slice(0, 2);
   try {
-    await a.start(1, ports[0] as number, pair, [`-encrypt=${KEY}`]);
-    await b.start(2, ports[1] as number, pair, [`-encrypt=${KEY}`]);
+    await a.start(1, ports[0] as Ports, pair, [`-encrypt=${KEY}`]);
+    await b.start(2, ports[1] as Ports, pair, [`-encrypt=${KEY}`]);
     await until(() => agents.slice(0, 2).some((each) => each.agent.server.leading), "a leader", agents);
     const follower = a.agent.server.leading ? b : a;
     const large = "x".repeat(400_000);
@@ -111,13 +119,13 @@ test("encrypted agents: the same key makes a group; another key, or none, is ref
     }
     assert.deepEqual([a.agent.encryption.refused, b.agent.encryption.refused], [0, 0]);
 
-    await other.start(3, ports[2] as number, pair, [`-encrypt=${OTHER_KEY}`]);
+    await other.start(3, ports[2] as Ports, pair, [`-encrypt=${OTHER_KEY}`]);
     await until(() => a.says(/No installed keys could decrypt the message/), "the group refuses another key", agents);
     await until(() => other.says(/give both agents the same `encrypt` key/), "who has it is told", agents);
     assert.ok(a.says(/"address":"127\.0\.0\.1"/));
     await other.stop();
 
-    await none.start(4, ports[3] as number, pair, []);
+    await none.start(4, ports[3] as Ports, pair, []);
     await until(() => a.says(/a call in the clear/), "the group refuses who has none", agents);
     await until(() => none.says(/takes encrypted calls only/), "who has none is told", agents);
     const servers = (await a.fetch("GET", "/v1/operator/raft/configuration")).json().Servers as unknown[];

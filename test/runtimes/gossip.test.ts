@@ -7,6 +7,7 @@ import { listenGossip } from "../../runtimes/node/gossip.ts";
 import type { PeerHandle, PeerListener } from "../../runtimes/node/peers.ts";
 import { NodePlatform } from "../../runtimes/node/platform.ts";
 import { Logs } from "../../src/agent/logs.ts";
+import { Counter, Sample } from "../../src/util/instrument.ts";
 import { Pool } from "../../src/agent/pool.ts";
 import { poolSettings } from "../../src/agent/pool-settings.ts";
 import { MemoryBlobs, MemoryLogStore } from "../../src/host/memory-store.ts";
@@ -213,6 +214,7 @@ async function startPool(name: string, at: number): Promise<{ pool: Pool; addres
     peers: platform.peers,
     timers,
     logs: new Logs(platform),
+    meter: { counter: () => new Counter(), sample: () => new Sample() },
     module: "agent.server.serf",
     listener: {
       member: () => {},

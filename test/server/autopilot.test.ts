@@ -114,6 +114,25 @@ test("three servers in order: one may be lost", () => {
   );
 });
 
+test("a new leader: what it saw as a follower counts for nothing, so a server that fails then is given its time", () => {
+  const group = new Group();
+  group.leader = "c";
+  group.pass(60_000, []);
+  group.leader = "a";
+  group.autopilot.led();
+  group.status.set("c", "failed");
+  group.pass(2000, ["b"]);
+  const { servers } = group.autopilot.health;
+  assert.deepEqual(
+    servers.map(({ id, healthy, stableMs }) => [id, healthy, stableMs]),
+    [
+      ["a", true, 2000],
+      ["b", true, 0],
+      ["c", false, 2000],
+    ],
+  );
+});
+
 const ailments: readonly [string, (group: Group) => void, Record<string, boolean>][] = [
   ["not heard of for longer than the threshold", (group) => group.pass(2000, ["c"]), { a: true, b: false, c: true }],
   [

@@ -79,6 +79,17 @@ const rows: readonly Row[] = [
     {},
     "promote d",
   ],
+  [
+    "another id has the address of one now, whatever the minimum and the cleaning",
+    of(
+      server("a"),
+      server("b"),
+      server("c", { memberStatus: "none", healthy: false, stableMs: 0 }),
+      server("d", { address: "c:8300", voter: false, stableMs: 0 }),
+    ),
+    { minQuorum: 3, cleanupDeadServers: false },
+    "remove c",
+  ],
   ["the leader is not removed, whatever is said of it", of(failed("a"), server("b"), server("c")), {}, ""],
   [
     "no member has its id, and it was not heard of for a minute",

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absentMembers, type Member, reconcileMember } from "../../src/server/reconcile.ts";
+import type { Command } from "../../src/state/command.ts";
 import { StateStore } from "../../src/state/store.ts";
 import { toUserMap } from "../../src/util/user-map.ts";
 
@@ -45,6 +46,30 @@ test("reconcile: an alive member is registered once, with serfHealth, and a serv
   assert.equal(service?.Port, 8300);
   assert.equal(reconcileMember(client, state), null);
   assert.equal(reconcileMember(server, state), null);
+});
+
+test("reconcile: an agent that came back with another id takes its name over, and the sessions of before have ended", () => {
+  const state = storeAfter(client);
+  const session = {
+    ID: "00000009-1111-1111-1111-111111111111",
+    Name: "",
+    Node: "c1",
+    Checks: ["serfHealth"],
+    NodeChecks: ["serfHealth"],
+    ServiceChecks: [],
+    LockDelay: 0,
+    Behavior: "release",
+    TTL: "",
+  } as const;
+  assert.ok(state.apply(2, { type: "session.create", session } as unknown as Command).result.ok);
+  const next = { ...client, id: "00000003-1111-1111-1111-111111111111" };
+  const first = reconcileMember(next, state) as Command;
+  assert.ok(state.apply(3, first).result.ok);
+  assert.equal(health(state, "c1"), "critical");
+  assert.equal(state.sessions().value.length, 0);
+  assert.ok(state.apply(4, reconcileMember(next, state) as Command).result.ok);
+  assert.deepEqual([state.node("c1").value?.ID, health(state, "c1")], [next.id, "passing"]);
+  assert.equal(reconcileMember(next, state), null);
 });
 
 test("reconcile: whatever an alive member changes is written again", () => {

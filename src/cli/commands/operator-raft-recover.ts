@@ -58,7 +58,7 @@ function planText(plan: RaftRecoveryPlan): string {
   const lines = [
     columns([header, ...rows]),
     "",
-    `${plan.VotersAlive} voters are left; ${plan.Quorum} would be a quorum.`,
+    `${plan.VotersAlive} ${plan.VotersAlive === 1 ? "voter is" : "voters are"} left; ${plan.Quorum} would be a quorum.`,
   ];
   if (plan.Refusal !== "") return lines.join("\n");
   if (plan.KnownLost > 0)
