@@ -172,7 +172,7 @@ class AgentProcess {
         "-server-port, -bind",
         this.#runtime.listenPeers(peer, { address: config.bindAddress, port: config.ports.server }),
       );
-    await this.#listenGossip(peer, "lan", config.gossipLan);
+    if (config.gossipLan.port > 0) await this.#listenGossip(peer, "lan", config.gossipLan);
     if (config.server && config.gossipWan !== null) await this.#listenGossip(peer, "wan", config.gossipWan);
   }
 

@@ -62,6 +62,11 @@ function serverGauges(server: Server, datacenter: Labels, gauge: Parameters<Gaug
     health === null ? Number.NaN : health.failureTolerance,
     "Tracks the number of voting servers that the cluster can lose while continuing to function",
   );
+  gauge(
+    "raft.state_diverged",
+    health === null ? Number.NaN : health.servers.filter(({ diverged }) => diverged).length,
+    "Tracks how many servers hold a state other than the leader's at the same index",
+  );
   const usage = server.state.usage().value;
   gauge("state.nodes", usage.nodes, "Measures the current number of nodes registered", datacenter);
   gauge("state.services", usage.services, "Measures the current number of unique services registered", datacenter);

@@ -54,6 +54,9 @@ export const MEMBER_VERSIONS: Versions = {
 /** The tag by which a client says for how long it is to be remembered when it has failed. */
 export const RECONNECT_TIMEOUT_TAG = "rc_tm";
 
+/** The tag by which a member that nobody can call says which address its node has. */
+const ADDRESS_TAG = "addr";
+
 const SERVER_ROLE = "consul";
 const CLIENT_ROLE = "node";
 const STATUS_NUMBERS: Record<MemberStatus, number> = { alive: 1, leaving: 2, left: 3, failed: 4 };
@@ -84,7 +87,10 @@ export function memberTags(config: AgentConfig): UserMap {
     if (ports.grpcTls > 0) tags.push(["grpc_tls_port", String(ports.grpcTls)]);
     if (config.bootstrap || config.dev) tags.push(["bootstrap", "1"]);
     if (config.bootstrapExpect > 0) tags.push(["expect", String(config.bootstrapExpect)]);
-  } else if (config.advertiseReconnectTimeoutMs > 0) {
+  }
+  // A leaf of the pool has no address there that could be called; the catalog wants one all the same.
+  if (config.ports.serfLan <= 0) tags.push([ADDRESS_TAG, config.advertiseAddress]);
+  if (!config.server && config.advertiseReconnectTimeoutMs > 0) {
     tags.push([RECONNECT_TIMEOUT_TAG, formatDuration(config.advertiseReconnectTimeoutMs * nsPerMs)]);
   }
   return toUserMap(tags);
@@ -117,12 +123,15 @@ export function catalogMember({ name, address, tags, status, versions }: MemberV
   return {
     name,
     id: tags.id ?? "",
-    address: splitHostPort(address).host,
+    address: hostOf({ tags, address }),
     datacenter: tags.dc ?? "",
     status,
     server: server === null ? null : { port: portOf(tags.port), meta: serverMeta(tags, versions) },
   };
 }
+
+const hostOf = ({ tags, address }: Pick<MemberView, "tags" | "address">): string =>
+  address === "" ? (tags[ADDRESS_TAG] ?? "") : splitHostPort(address).host;
 
 /** What the service `consul` of a server shows of its tags. */
 function serverMeta(tags: Tags, versions: Versions): UserMap {
@@ -143,10 +152,10 @@ function serverMeta(tags: Tags, versions: Versions): UserMap {
 
 /** The member as the API shows it. */
 export function shownMember({ name, address, tags, status, versions }: MemberView): ShownMember {
-  const { host, port } = splitHostPort(address);
+  const { port } = splitHostPort(address);
   return {
     Name: name,
-    Addr: host,
+    Addr: hostOf({ tags, address }),
     Port: port,
     Tags: toUserMap(Object.entries(tags)),
     Status: STATUS_NUMBERS[status],

@@ -25,6 +25,10 @@ export interface PoolSettings {
 /** The least that is left of a probe interval for helpers, where the configuration leaves nothing (as `-dev` does). */
 const HELPERS_SHARE = 0.5;
 
+/** Leaves are anchored at servers: those stay. */
+const ANCHOR_TAG = { tag: "role", value: "consul" };
+const SERF_PORT = 8301;
+
 /** Name, payload and filters of an event; no datagram has to hold it. */
 const EVENT_BYTES_MAX = 2048;
 
@@ -33,23 +37,25 @@ export function poolSettings(config: AgentConfig, kind: PoolKind): PoolSettings 
   const pool = kind === "lan" ? config.gossipLan : config.gossipWan;
   assert(pool !== null, "an agent without a WAN port is in no WAN pool");
   const { nodeName, datacenter } = config;
+  // A client whose LAN port is off is a leaf: nobody can call it, and a server speaks for it.
+  const isReachable = pool.port > 0;
   return {
     kind,
     datacenter,
     gossip: {
       name: kind === "lan" ? nodeName : `${nodeName}.${datacenter}`,
-      address: joinHostPort(pool.advertiseAddress, pool.port),
+      address: isReachable ? joinHostPort(pool.advertiseAddress, pool.port) : "",
       tags: memberTags(config),
       versions: MEMBER_VERSIONS,
       timings: timingsOf(pool, kind),
       limits: { ...GOSSIP_LIMITS, userEventBytes: EVENT_BYTES_MAX },
       mergeRules: kind === "lan" ? lanRules(datacenter) : WAN_RULES,
       allowedNetworks: pool.allowedCidrs.length > 0 ? pool.allowedCidrs : null,
-      anchorTag: null,
+      anchorTag: kind === "lan" ? ANCHOR_TAG : null,
       reconnectTimeoutTag: kind === "lan" ? RECONNECT_TIMEOUT_TAG : null,
       coordinates: !config.disableCoordinates,
     },
-    defaultPort: pool.port,
+    defaultPort: isReachable ? pool.port : SERF_PORT,
     retryJoin: kind === "lan" ? config.retryJoin : config.retryJoinWan,
     rejoinAfterLeave: config.rejoinAfterLeave,
   };

@@ -348,6 +348,8 @@ export interface AutopilotServer {
   LastTerm: number;
   LastIndex: number;
   Healthy: boolean;
+  /** Why not, where nothing else says it; Proconsul's own. */
+  Reason?: string;
   StableSince: string;
   Status: string;
   Meta: UserMap | null;

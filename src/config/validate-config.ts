@@ -73,9 +73,11 @@ function identity(config: AgentConfig, errors: string[], warnings: string[]): vo
   }
 }
 
-function ports({ ports: each, settings }: AgentConfig, errors: string[]): void {
+function ports({ ports: each, settings, server }: AgentConfig, errors: string[]): void {
   if (each.server <= 0) errors.push("server-port must be greater than zero");
-  if (each.serfLan <= 0) errors.push("serf-lan-port must be greater than zero");
+  // A client without the port is a leaf of the pool: it calls and is not called.
+  if (each.serfLan <= 0 && (server || each.serfLan !== -1))
+    errors.push("serf-lan-port must be greater than zero (a client may have -1: then nobody calls it)");
   const ranges = [
     ["proxy", Number(settings.get("ports.proxy_min_port")), Number(settings.get("ports.proxy_max_port"))],
     ["sidecar", each.sidecarMin, each.sidecarMax],

@@ -141,6 +141,7 @@ export const healthShape = ({ healthy, failureTolerance, servers }: GroupHealth)
     Healthy: server.healthy,
     Voter: server.voter,
     StableSince: second(server.stableSinceMs),
+    ...reason(server),
   })),
 });
 
@@ -164,12 +165,17 @@ const serverShape = (server: ServerHealth): Record<string, unknown> => ({
   LastTerm: server.lastTerm,
   LastIndex: server.lastIndex,
   Healthy: server.healthy,
+  ...reason(server),
   StableSince: second(server.stableSinceMs),
   ReadReplica: false,
   Status: server.leader ? "leader" : server.voter ? "voter" : "non-voter",
   Meta: server.meta,
   NodeType: "voter",
 });
+
+/** Only said of a server whose state is wrong, which nothing else of its row shows; not in Consul. */
+const reason = ({ diverged }: ServerHealth): { Reason?: string } =>
+  diverged ? { Reason: "its state differs from that of the group" } : {};
 
 /** A server that was never heard of shows the longest time there is, as Go writes it. */
 const lastContact = ({ lastContactMs }: ServerHealth): string =>

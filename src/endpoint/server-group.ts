@@ -20,6 +20,8 @@ export interface ServerHealth {
   readonly lastTerm: number;
   readonly lastIndex: number;
   readonly healthy: boolean;
+  /** Its state was found to be other than the group's. */
+  readonly diverged: boolean;
   /** Since when `healthy` is what it is, epoch milliseconds. */
   readonly stableSinceMs: number;
   /** For how many milliseconds that was so at the last look, by the monotonic clock. */

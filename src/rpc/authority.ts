@@ -26,7 +26,17 @@ export interface SharedRead<R> {
   fresh: boolean;
   /** Encodings of this answer, by form (such as `pretty`): made once, by whoever needs them first. */
   readonly encodings: Map<string, unknown>;
+  /** The store was replaced while somebody waited (a restore): he is told, whatever the index is now. */
+  readonly replaced?: boolean;
 }
+
+/** The same answer for who waited while the store was replaced. It is nobody else's, so nobody is told when it changes. */
+export const asReplaced = <R>({ read }: SharedRead<R>): SharedRead<R> => ({
+  read,
+  fresh: false,
+  encodings: new Map(),
+  replaced: true,
+});
 
 export interface Answer<R> {
   readonly shared: SharedRead<R>;

@@ -50,6 +50,7 @@ interface Reply {
   index?: number;
   knownLeader?: boolean;
   lastContactMs?: number;
+  replaced?: boolean;
 }
 
 /** Asks another server. @throws as `PeerClient.call`. */
@@ -67,7 +68,7 @@ export async function callQuery<A, R>(
   const read = { value: reply.value as R, index: reply.index as number, topics: [] };
   return {
     // Nobody here is told when it changes.
-    shared: { read, fresh: false, encodings: new Map() },
+    shared: { read, fresh: false, encodings: new Map(), replaced: reply.replaced === true },
     index: read.index,
     knownLeader: reply.knownLeader === true,
     lastContactMs: reply.lastContactMs ?? 0,
@@ -124,7 +125,9 @@ export async function answerCall(
   }
   if (options === undefined) throw new OperationalError("invalid-request", `${name} was called without options`);
   const { shared, index, knownLeader, lastContactMs } = await answerer.query(endpoint, args as never, options);
-  return encode({ value: pack(shared.read.value), index, knownLeader, lastContactMs });
+  const reply: Reply = { value: pack(shared.read.value), index, knownLeader, lastContactMs };
+  if (shared.replaced === true) reply.replaced = true;
+  return encode(reply);
 }
 
 /** @throws OperationalError `invalid-request` for what no agent sends. Arguments are the endpoint's business. */

@@ -237,6 +237,7 @@ export class Route {
         const answer = await this.#read(endpoint, args, { ...options, waitMs });
         // Nobody waits for the answer any more: whatever it is will do.
         if (isGone || answer.index > options.index || until - now() <= 0) return answer;
+        if (answer.shared.replaced === true) return answer;
       }
     } finally {
       forget?.();

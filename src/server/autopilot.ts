@@ -69,7 +69,7 @@ export class Autopilot {
   led(): void {
     this.#since.clear();
     this.#health = { ...this.#health, servers: [] };
-    this.look();
+    this.changed();
   }
 
   /** The group's configuration changed: who is new was never looked at, and holds at least the entry that names it. */
@@ -85,6 +85,7 @@ export class Autopilot {
           leader: false,
           lastContactMs: Number.POSITIVE_INFINITY,
           healthy: false,
+          diverged: this.#host.diverged(id),
           stableSinceMs: this.#host.wall(),
           stableMs: 0,
         };
@@ -159,11 +160,12 @@ export class Autopilot {
       lastTerm: own ? raft.lastTerm : (raft.termAt(lastIndex) ?? 0),
       lastIndex,
     };
-    const healthy = this.#isHealthy(seen) && !this.#host.diverged(id);
+    const diverged = this.#host.diverged(id);
+    const healthy = this.#isHealthy(seen) && !diverged;
     const isSteady = before !== undefined && before.healthy === healthy;
     if (!isSteady || !this.#since.has(id)) this.#since.set(id, now);
     const stableSinceMs = isSteady ? before.stableSinceMs : this.#host.wall();
-    return { ...seen, healthy, stableSinceMs, stableMs: now - this.#since.get(id)! };
+    return { ...seen, healthy, diverged, stableSinceMs, stableMs: now - this.#since.get(id)! };
   }
 
   #member(id: string): Pick<ServerHealth, "name" | "memberStatus" | "version" | "meta"> {
@@ -177,7 +179,7 @@ export class Autopilot {
     lastContactMs,
     lastTerm,
     lastIndex,
-  }: Omit<ServerHealth, "healthy" | "stableSinceMs" | "stableMs">): boolean {
+  }: Omit<ServerHealth, "healthy" | "diverged" | "stableSinceMs" | "stableMs">): boolean {
     const { raft } = this.#host;
     const { lastContactMs: contactMaxMs, maxTrailingLogs } = this.#host.thresholds();
     return (

@@ -3,7 +3,7 @@
 // read; a result that is not newer goes on waiting. The loop is here and nowhere else.
 import type { QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Timer, Timers } from "../host/timers.ts";
-import type { QueryOptions, SharedRead } from "../rpc/authority.ts";
+import { asReplaced, type QueryOptions, type SharedRead } from "../rpc/authority.ts";
 import type { StateStore } from "../state/store.ts";
 import type { WatchHandle, Watches } from "../state/watch.ts";
 import { OperationalError } from "../types/error.ts";
@@ -51,14 +51,19 @@ export class Blocking {
     for (const waiter of this.#waiting) waiter.abandon();
   }
 
-  /** Answers everyone who waits with what there is now: the agent is going, or must stop vouching for its store. */
+  /** Answers everyone who waits with what there is now: the agent is going. */
   release(): void {
     for (const waiter of this.#waiting) waiter.finish();
+  }
+
+  /** The store is another: everyone who waits is told what it says, though it may be older than what he has seen. */
+  replaced(): void {
+    for (const waiter of this.#waiting) waiter.finish(true);
   }
 }
 
 interface Finishable {
-  finish(): void;
+  finish(isReplaced?: boolean): void;
   abandon(): void;
 }
 
@@ -105,10 +110,11 @@ class Waiter<A, R> implements Finishable {
   }
 
   /** Answers with what there is now. */
-  finish(): void {
+  finish(isReplaced: boolean = false): void {
     this.#end();
     try {
-      this.#resolve(this.#host.cache.run(this.#host.state, this.#endpoint, this.#args));
+      const shared = this.#host.cache.run(this.#host.state, this.#endpoint, this.#args);
+      this.#resolve(isReplaced ? asReplaced(shared) : shared);
     } catch (error) {
       this.#reject(error);
     }

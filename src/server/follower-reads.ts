@@ -8,7 +8,7 @@
 import { decode, encode } from "../codec/value.ts";
 import type { QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Timer, Timers } from "../host/timers.ts";
-import type { Answer, QueryOptions, SharedRead } from "../rpc/authority.ts";
+import { type Answer, asReplaced, type QueryOptions, type SharedRead } from "../rpc/authority.ts";
 import { CALL_PATH, callQuery } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import { OperationalError } from "../types/error.ts";
@@ -75,13 +75,18 @@ export class FollowerReads {
    * @throws OperationalError `no-leader` or `not-leader`, or what calls throw: the read may be asked again.
    */
   async query<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
+    let isReplaced = false;
     for (let asked = options; ; asked = { ...options, index: 0 }) {
       const indexes = this.#indexes[options.consistency === "consistent" ? "consistent" : "default"];
-      if (!(await indexes.reached())) return this.#atLeader(endpoint, args, asked);
+      if (!(await indexes.reached())) {
+        const answer = await this.#atLeader(endpoint, args, asked);
+        return isReplaced ? { ...answer, shared: asReplaced(answer.shared) } : answer;
+      }
       const shared = this.#host.blocking.query(endpoint, args, asked);
-      if (!(shared instanceof Promise)) return confirmed(shared);
+      if (!(shared instanceof Promise)) return confirmed(isReplaced ? asReplaced(shared) : shared);
       const late = await shared;
       if (this.#stopped) return confirmed(late);
+      isReplaced = late.replaced === true;
       // Time has passed: what woke it may be old news elsewhere.
     }
   }

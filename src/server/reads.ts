@@ -2,7 +2,7 @@
 // whether it still leads (thesis §6.4); and as a follower by follower-reads.ts. Whatever waited is looked at again before it
 // is given out: another server may lead by then.
 import type { QueryEndpoint } from "../endpoint/endpoint.ts";
-import type { Answer, QueryOptions, SharedRead } from "../rpc/authority.ts";
+import { type Answer, asReplaced, type QueryOptions, type SharedRead } from "../rpc/authority.ts";
 import type { PeerDoor } from "../rpc/peer-door.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Consensus } from "./consensus.ts";
@@ -81,7 +81,7 @@ export class Reads {
     const shared = blocking.query(endpoint, args, options);
     if (!(shared instanceof Promise)) return this.#answer(shared);
     return shared.then((late) =>
-      isStale || this.#stopped || server.readable ? this.#answer(late) : this.#again(endpoint, args),
+      isStale || this.#stopped || server.readable ? this.#answer(late) : this.#again(endpoint, args, late),
     );
   }
 
@@ -121,12 +121,13 @@ export class Reads {
   async #consistent<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
     const shared = await this.confirmed(() => this.#host.blocking.query(endpoint, args, options));
     if (options.index === 0 || this.#stopped || this.#host.server.readable) return this.#answer(shared);
-    return this.#again(endpoint, args);
+    return this.#again(endpoint, args, shared);
   }
 
   /** The answer as of now, after a wait. */
-  #again<A, R>(endpoint: QueryEndpoint<A, R>, args: A): Promise<Answer<R>> {
-    return this.#consistent(endpoint, args, { consistency: "consistent", index: 0, waitMs: 0 });
+  async #again<A, R>(endpoint: QueryEndpoint<A, R>, args: A, { replaced }: SharedRead<R>): Promise<Answer<R>> {
+    const answer = await this.#consistent(endpoint, args, { consistency: "consistent", index: 0, waitMs: 0 });
+    return replaced === true ? { ...answer, shared: asReplaced(answer.shared) } : answer;
   }
 
   /** The log index that a read of another server must wait for. */

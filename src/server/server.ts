@@ -494,8 +494,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#applied = logIndex;
     this.#indexOffset = store.lastIndex - logIndex;
     this.cache.clear();
-    // What somebody waits for may be older in the new state than what he has seen: he is told all the same.
-    this.#blocking.release();
+    this.#blocking.replaced();
     this.watches.notifyAll();
     this.#reads.applied(logIndex);
   }

@@ -168,6 +168,38 @@ test("datacenter: who leaves is out of the catalog, with the services it had; fo
   });
 });
 
+test("datacenter: a leaf, which nobody can call, is a member like others; its anchor's death does it no harm, its own is seen", async () => {
+  await withDatacenter(1, 40, async (cluster, [client]) => {
+    assert.ok(client !== undefined);
+    const leaf = await cluster.join("leaf");
+    const all = (): string[] => cluster.nodes.map(({ name }) => `${name} passing`);
+    await untilHealth(cluster, all());
+    for (const list of (await memberLists(cluster)).values()) assert.equal(list, "c4:1,c5:1,s1:1,s2:1,s3:1");
+    assert.equal((await cluster.run(leaf.fetch("PUT", "/v1/kv/a", "1"))).text, "true");
+    assert.equal((await cluster.run(leaf.fetch("GET", "/v1/kv/a?raw"))).text, "1");
+    const node = (await json(cluster, client, `/v1/catalog/node/${leaf.name}`)) as { Node: { Address: string } };
+    assert.equal(node.Node.Address, leaf.host);
+    const fired = await cluster.run(client.fetch("PUT", "/v1/event/fire/deploy", "v1"));
+    await cluster.advance(5000);
+    const events = (await json(cluster, leaf, "/v1/event/list")) as { ID: string }[];
+    assert.deepEqual(
+      events.map(({ ID }) => ID),
+      [fired.json().ID],
+    );
+    // Whichever is its anchor: each server dies once.
+    for (const server of cluster.servers) {
+      await server.crash();
+      await cluster.advance(20_000);
+      const lists = await memberLists(cluster);
+      assert.match(lists.get(client.name) as string, new RegExp(`${leaf.name}:1`), `while ${server.name} is down`);
+      await server.restart();
+      await untilHealth(cluster, all());
+    }
+    await leaf.crash();
+    await untilHealth(cluster, [...all().filter((row) => !row.startsWith(leaf.name)), `${leaf.name} critical`]);
+  });
+});
+
 test("datacenter: an event fired at one agent is listed at all of them, once", async () => {
   await withDatacenter(1, 36, async (cluster, [client]) => {
     assert.ok(client !== undefined);

@@ -7,6 +7,7 @@ import { userMap } from "../../src/util/user-map.ts";
 /** A client agent that only lacks what a test gives it. */
 const client = (more: Record<string, unknown>): Given => ({ json: { data_dir: "d", ...more } });
 const server = (more: Record<string, unknown>): Given => client({ server: true, ...more });
+const NO_LAN_PORT = "serf-lan-port must be greater than zero (a client may have -1: then nobody calls it)";
 
 // The steps of `validate` in the recordings of Consul's command line.
 test("validate ok.json: valid, with the warning about bootstrap", () => {
@@ -386,7 +387,7 @@ const refusals: readonly [string, Given, string][] = [
   ],
   ["a port past 65535", client({ ports: { http: 65_536 } }), "ports.http: invalid port: 65536"],
   ["no server port", client({ ports: { server: 0 } }), "server-port must be greater than zero"],
-  ["no LAN port", client({ ports: { serf_lan: -1 } }), "serf-lan-port must be greater than zero"],
+  ["no LAN port at a server", server({ ports: { serf_lan: -1 } }), NO_LAN_PORT],
   [
     "sidecar ports",
     client({ ports: { sidecar_min_port: 10, sidecar_max_port: 5 } }),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { healthShape, stateShape } from "../../src/endpoint/operator.ts";
 import { Timers } from "../../src/host/timers.ts";
 import type { Raft } from "../../src/raft/raft.ts";
 import { Autopilot, type ServerMember } from "../../src/server/autopilot.ts";
@@ -126,7 +127,7 @@ test("a new leader: what it saw as a follower counts for nothing, so a server th
   assert.deepEqual(
     servers.map(({ id, healthy, stableMs }) => [id, healthy, stableMs]),
     [
-      ["a", true, 2000],
+      ["a", true, 0],
       ["b", true, 0],
       ["c", false, 2000],
     ],
@@ -195,6 +196,24 @@ for (const [name, ail, wanted] of ailments) {
     assert.equal(group.autopilot.health.healthy, false);
   });
 }
+
+test("a server whose state is another: health and state give the reason, and of the others none", () => {
+  const group = new Group();
+  group.diverged.add("b");
+  group.pass(2000);
+  const { health } = group.autopilot;
+  const rows = healthShape(health)["Servers"] as { ID: string; Reason?: string }[];
+  const states = Object.values(stateShape(health)["Servers"] as Record<string, { ID: string; Reason?: string }>);
+  for (const list of [rows, states])
+    assert.deepEqual(
+      list.map(({ ID, Reason }) => [ID, Reason]),
+      [
+        ["a", undefined],
+        ["b", "its state differs from that of the group"],
+        ["c", undefined],
+      ],
+    );
+});
 
 test("stable since: moves only when health does", () => {
   const group = new Group();

@@ -19,6 +19,7 @@ function server(id: string, more: Partial<ServerHealth> = {}): ServerHealth {
     lastTerm: 1,
     lastIndex: 1,
     healthy: true,
+    diverged: false,
     stableSinceMs: 0,
     stableMs: 100_000,
     ...more,

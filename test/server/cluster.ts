@@ -29,6 +29,9 @@ export interface ClusterOptions {
 const START_MS = Date.UTC(2030, 0, 1);
 const PORT = 8300;
 const SERF_PORT = 8301;
+/** A leaf is a client that nobody can call. */
+export type NodeKind = "server" | "client" | "leaf";
+
 const RETRY_JOIN_MS = 1000;
 const NEVER = new Promise<never>(() => {});
 
@@ -78,7 +81,7 @@ export class Cluster {
   }
 
   /** Starts a server that no group knows yet, or a client agent. */
-  async join(kind: "server" | "client" = "server"): Promise<Node> {
+  async join(kind: NodeKind = "server"): Promise<Node> {
     const node = new Node(this, this.nodes.length, kind);
     this.nodes.push(node);
     await node.start(null);
@@ -171,7 +174,7 @@ export class Cluster {
       );
       if (this.#isLost(from, to)) return;
       this.at(this.nowMs + this.#delay(), () => {
-        const target = this.#node(to)?.running ?? null;
+        const target = this.#node(to)?.kind === "leaf" ? null : (this.#node(to)?.running ?? null);
         if (target === null) {
           this.at(
             this.nowMs + this.#delay(),
@@ -231,7 +234,7 @@ export class Cluster {
 /** One agent: what survives a crash, and its present life. */
 export class Node {
   readonly cluster: Cluster;
-  readonly kind: "server" | "client";
+  readonly kind: NodeKind;
   readonly name: string;
   id: string;
   readonly host: string;
@@ -250,7 +253,7 @@ export class Node {
   /** Counts starts and crashes. */
   life = 0;
 
-  constructor(cluster: Cluster, at: number, kind: "server" | "client" = "server") {
+  constructor(cluster: Cluster, at: number, kind: NodeKind = "server") {
     this.cluster = cluster;
     this.kind = kind;
     this.name = `${kind === "server" ? "s" : "c"}${at + 1}`;
@@ -279,7 +282,12 @@ export class Node {
         raft: { ...base.raft, ...cluster.options.raft },
         server: this.kind === "server",
         bootstrapExpect: cluster.expect,
-        gossipLan: { ...base.gossipLan, advertiseAddress: this.host },
+        ...(this.kind === "leaf" ? { ports: { ...base.ports, serfLan: -1 } } : {}),
+        gossipLan: {
+          ...base.gossipLan,
+          advertiseAddress: this.host,
+          port: this.kind === "leaf" ? -1 : base.gossipLan.port,
+        },
         retryJoin: {
           ...base.retryJoin,
           addresses: cluster.nodes.filter((node) => node !== this).map(({ serfAddress }) => serfAddress),

@@ -36,6 +36,13 @@ const errors = (node: Node): string =>
     .map(({ message }) => message)
     .join("\n");
 
+/** Name, status and id of each, as an agent lists them. */
+async function membersOf(cluster: Cluster, node: Node): Promise<string> {
+  const reply = await cluster.run(node.fetch("GET", "/v1/agent/members"));
+  const members = reply.json() as { Name: string; Status: number; Tags: { id: string } }[];
+  return members.map(({ Name, Status, Tags }) => `${Name} ${Status} ${Tags.id}`).join();
+}
+
 /** It takes part again, with everything, and its vote counts: the group goes on without another. */
 async function isWhole(cluster: Cluster, other: Node, wiped: Node): Promise<void> {
   const settled = (): boolean => {
@@ -123,15 +130,11 @@ for (const [how, downMs] of [
           .sort()
           .join() === idsOf(cluster);
       await cluster.until(inOrder, "the catalog has the new id", 30_000);
-      const members = (await cluster.run(other.fetch("GET", "/v1/agent/members"))).json() as {
-        Name: string;
-        Status: number;
-        Tags: { id: string };
-      }[];
-      assert.deepEqual(
-        members.map(({ Name, Status, Tags }) => [Name, Status, Tags.id]),
-        cluster.nodes.map(({ name, id }) => [name, 1, id]),
-      );
+      const wanted = cluster.nodes.map(({ name, id }) => `${name} 1 ${id}`).join();
+      for (let tries = 0; (await membersOf(cluster, other)) !== wanted; tries += 1) {
+        assert.ok(tries < 50, await membersOf(cluster, other));
+        await cluster.advance(200);
+      }
       await isWhole(cluster, other, wiped);
     });
   });

@@ -42,7 +42,7 @@ export class Operator {
 
   /** Its disk is lost: it leaves, and a new server comes. */
   replace(agent: SimAgent): void {
-    if (this.#leaving.has(agent)) return;
+    if (this.#leaving.has(agent) || !this.#world.nodes.includes(agent)) return;
     agent.retired = true;
     agent.crash();
     this.#leaving.set(agent, { replaced: true, asking: false });
@@ -79,6 +79,7 @@ export class Operator {
       task.asking = false;
       world.trace(`the operator asked ${asked.name} to remove ${agent.name}: ${reply?.status} ${reply?.body ?? ""}`);
       if (reply === null || (reply.status !== 200 && !reply.body.includes("was not found"))) return;
+      if (this.#leaving.get(agent) !== task) return;
       this.#leaving.delete(agent);
       world.remove(agent);
       if (!task.replaced) return;

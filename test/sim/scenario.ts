@@ -66,13 +66,13 @@ export interface Rhythm {
 
 const CHAOS_MS = 300_000;
 /** What all clients together ask in a second: a busy cluster costs more time, a quiet one stands still at other places. */
-const RATES = [10, 20, 50, 100];
+const RATES = [10, 10, 10, 10, 20, 20, 50, 100];
 const SERVERS = [3, 3, 3, 5];
 /** Client agents besides. */
 const CLIENTS = [0, 0, 1, 2];
 /** An agent's own is the first: the others leave a processor more time for what happens between two heartbeats. */
 const ELECTION_TIMEOUTS = [500, 1000, 2000, 3000];
-const GOSSIP_STRETCHES = [1, 2, 4, 8];
+const GOSSIP_STRETCHES = [1, 2, 4, 4];
 /** Before this a new group has its peace. */
 const QUIET_MS = 3000;
 /** How many of the kinds are on, from and to. */

@@ -1,6 +1,7 @@
 // One run: the cluster is started, works under faults for a while, is healed, must make progress soon, come to agree, and
 // stand the checks of what its clients were told. The same scenario goes the same way every time.
 import { setImmediate } from "node:timers/promises";
+import { membersProblem } from "./check/members.ts";
 import { rest } from "./event-queue.ts";
 import type { EndFault } from "./faults/fault-kind.ts";
 import { faultKinds } from "./faults/table.ts";
@@ -49,9 +50,16 @@ const START_MS = 1000;
 /** Clients go on for so long after that. */
 const CALM_MS = 5000;
 /** An operation may wait for its answer so long. */
-const SETTLE_MS = 30_000;
+const SETTLE_MS = 45_000;
 /** Servers that were far behind, or are replaced, have so long to catch up. */
 const AGREE_MS = 60_000;
+/**
+ * By then gossip and the catalog tell the truth: suspicions have run out, members that were held to be gone are asked again,
+ * and the leader has looked at all of them. Where gossip is slower it takes longer.
+ */
+const MEMBERS_MS = 120_000;
+const MEMBERS_STRETCH_MS = 60_000;
+const LOOK_MS = 1000;
 const PROBE_MS = 250;
 /** Other work of this process gets a turn after so many events. */
 const EVENTS_PER_BREATH = 50_000;
@@ -136,6 +144,7 @@ class Run {
     for (const workload of this.#workloads) workload.stop();
     await this.#demand(SETTLE_MS, "every operation ends", () => this.#workloads.every((each) => each.settled()));
     await this.#demand(AGREE_MS, "all servers come to agree", () => this.#agree());
+    await this.#members();
     world.touchAll();
     for (const checker of this.#checkers) {
       checker.step?.(world);
@@ -220,6 +229,25 @@ class Run {
     const hashes = new Set(servers.map(({ id }) => world.agentOf(id)?.server?.state.hash()));
     if (hashes.size > 1) world.fail("equal state", `at index ${applied[0]}: ${[...hashes].join()}`);
     return true;
+  }
+
+  async #members(): Promise<void> {
+    const { world } = this;
+    let problem: string | null = "nobody was asked";
+    const look = async (): Promise<void> => {
+      const present = world.nodes.map((agent) => ({
+        name: agent.name,
+        kind: agent.kind,
+        ask: (target: string) => ask(world, agent, "GET", target),
+      }));
+      problem = await membersProblem(present);
+      if (problem !== null) world.events.after(LOOK_MS, () => void look());
+    };
+    void look();
+    const withinMs = MEMBERS_MS + MEMBERS_STRETCH_MS * (this.#scenario.settings.gossipStretch ?? 1);
+    const untilMs = world.now + withinMs;
+    await this.#pass(untilMs, () => problem === null);
+    if (problem !== null) world.fail("members agree", `not within ${withinMs} ms: ${problem}`);
   }
 
   async #demand(withinMs: number, what: string, holds: () => boolean): Promise<void> {

@@ -10,13 +10,14 @@ export class Tally {
   failed = 0;
   #runs = 0;
   #wallMs = 0;
+  #cpuMs = 0;
   #operations = 0;
   #slowestMs = 0;
   readonly #seeds: number[] = [];
   readonly #failedSeeds: number[] = [];
   readonly #fired = new Map<string, number>(countedNames.map((name) => [name, 0]));
 
-  add({ seed, failed, simulatedMs, wallMs, operations, recoveryMs, fired }: RunReport): void {
+  add({ seed, failed, simulatedMs, wallMs, cpuMs, operations, recoveryMs, fired }: RunReport): void {
     this.#runs += 1;
     this.#seeds.push(seed);
     if (failed) {
@@ -25,6 +26,7 @@ export class Tally {
     }
     this.simulatedMs += simulatedMs;
     this.#wallMs += wallMs;
+    this.#cpuMs += cpuMs;
     this.#operations += operations;
     this.#slowestMs = Math.max(this.#slowestMs, recoveryMs);
     for (const [name, times] of fired) this.#fired.set(name, (this.#fired.get(name) ?? 0) + times);
@@ -41,7 +43,7 @@ export class Tally {
     ];
     if (this.failed > 0) lines.push(`failing seeds: ${this.#failedSeeds.join(", ")}`);
     lines.push(
-      `${this.#runs} runs, ${this.failed} failed: ${(this.simulatedMs / HOUR_MS).toFixed(2)} cluster-hours, ${this.#operations} operations, ${fired.length} kinds of fault, ${Math.round(wallMs / SECOND_MS)} s, ${Math.round(this.simulatedMs / wallMs)} simulated seconds a second`,
+      `${this.#runs} runs, ${this.failed} failed: ${(this.simulatedMs / HOUR_MS).toFixed(2)} cluster-hours, ${this.#operations} operations, ${fired.length} kinds of fault, ${Math.round(wallMs / SECOND_MS)} s, ${Math.round(this.simulatedMs / wallMs)} simulated seconds a second, ${Math.round(this.simulatedMs / this.#cpuMs)} a second of processor time`,
     );
     return lines.join("\n");
   }

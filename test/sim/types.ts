@@ -71,6 +71,8 @@ export interface Sim {
   onSaid?(listener: (said: Said) => void): void;
   /** Ends the run: a checker has found a violation. */
   fail(checker: string, message: string): never;
+  /** The same, where nothing may be thrown: the run ends after the present event. */
+  found?(checker: string, message: string): unknown;
 }
 
 /** What clients do. */

@@ -200,9 +200,11 @@ export class World implements Sim {
 
   /** Takes a machine away for good. */
   remove(agent: SimAgent): void {
+    const at = this.nodes.indexOf(agent);
+    if (at < 0) return;
     agent.crash();
     this.touched.delete(agent);
-    this.nodes.splice(this.nodes.indexOf(agent), 1);
+    this.nodes.splice(at, 1);
     this.#byHost.delete(agent.host);
     this.trace(`${agent.name} is gone`);
   }

@@ -164,6 +164,7 @@ function serverLines(server: AutopilotServer | undefined): string[] {
     ["Node Type", server.NodeType],
     ["Node Status", server.NodeStatus],
     ["Healthy", server.Healthy],
+    ...(server.Reason === undefined ? [] : [["Reason", server.Reason] as [string, unknown]]),
     ["Last Contact", server.LastContact],
     ["Last Term", server.LastTerm],
     ["Last Index", server.LastIndex],

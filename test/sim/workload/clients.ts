@@ -110,16 +110,25 @@ export abstract class Clients implements Workload {
     patienceMs: number = PATIENCE_MS,
   ): Promise<Outcome> {
     const late = this.sim.sleep(patienceMs).then((): Outcome => "unknown");
-    const outcome = await Promise.race([answer(node, method, target, body), late]);
+    const outcome = await Promise.race([answer(this.sim, node, method, target, body), late]);
     if (typeof outcome !== "string") this.answered += 1;
     return outcome;
   }
 }
 
-async function answer(node: SimNode, method: string, target: string, body: string | undefined): Promise<Outcome> {
+async function answer(
+  sim: Sim,
+  node: SimNode,
+  method: string,
+  target: string,
+  body: string | undefined,
+): Promise<Outcome> {
   try {
     const reply = await node.request(method, target, body);
     if (ANSWERS.has(reply.status)) return reply;
+    // Whatever befell it on its way between agents, the request itself is in order.
+    if (reply.status === 400)
+      sim.found?.("nobody is blamed", `${node.name}: ${method} ${target}: ${reply.status} ${reply.body}`);
     return NOTHING_DONE.has(reply.body) ? "undone" : "unknown";
   } catch (error) {
     return isRefused(error) ? "undone" : "unknown";

@@ -61,7 +61,7 @@ export class Watching extends Clients {
 
   override start(sim: Sim): void {
     super.start(sim);
-    for (let at = 0; at < READERS; at += 1) this.run(() => this.#follow());
+    for (let at = 0; at < READERS; at += 1) this.run(() => this.#follow(at));
   }
 
   protected override async turn(): Promise<void> {
@@ -85,21 +85,23 @@ export class Watching extends Clients {
     }
   }
 
-  /** One reader: now here, now there. */
-  async #follow(): Promise<void> {
+  /** One reader: now here, now there; at last one question until its last change was seen, so that none is left out. */
+  async #follow(reader: number): Promise<void> {
     await this.pause();
-    while (!this.isStopped) await this.#stay();
+    while (!this.isStopped) await this.#stay(this.pick(QUESTIONS));
+    const last = QUESTIONS[reader % QUESTIONS.length] as Question;
+    while (!(await this.#stay(last)));
   }
 
-  /** Follows one question at one agent for a while, or to the last change when no more come. */
-  async #stay(): Promise<void> {
-    const question = this.pick(QUESTIONS);
+  /** Follows one question at one agent for a while, or to the last change when no more come. @returns whether it saw that. */
+  async #stay(question: Question): Promise<boolean> {
     const mode = this.pick(MODES);
     const node = this.anyNode();
     let times = 1 + this.random.below(12);
     let index = 0;
     for (;;) {
-      if (this.isStopped ? this.#watches.hasSeenAll(question.name, index) : times <= 0) return;
+      const hasSeenAll = this.#watches.hasSeenAll(question.name, index);
+      if (this.isStopped ? hasSeenAll : times <= 0) return hasSeenAll;
       times -= 1;
       const waitMs = this.pick([WAIT_MS, WAIT_MS / 4]);
       const query = index === 0 ? "" : `index=${index}&wait=${waitMs}ms`;
@@ -115,9 +117,8 @@ export class Watching extends Clients {
       if (typeof outcome === "string") {
         this.#watches.lost(asked);
         await this.sim.sleep(200 + this.random.float() * 500);
-        if (!this.isStopped) return;
         // Nothing is to be learned from one that stays down: the others tell.
-        if (!node.up) return;
+        if (!this.isStopped || !node.up) return false;
         continue;
       }
       const next = indexOf(outcome);
