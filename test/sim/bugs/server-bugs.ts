@@ -184,11 +184,7 @@ export const SERVER_BUGS: readonly Bug[] = [
     name: "late-answer-not-confirmed",
     what: "a blocking query that waited is answered by who leads no more",
     edits: [
-      edit(
-        "server/reads.ts",
-        "isStale || this.#stopped || server.readable ? this.#answer(late) : this.#again(endpoint, args),",
-        "this.#answer(late),",
-      ),
+      edit("server/reads.ts", "isStale || this.#stopped || server.readable ?", "isStale || options.index >= 0 ?"),
       edit(
         "server/reads.ts",
         "if (options.index === 0 || this.#stopped || this.#host.server.readable) return this.#answer(shared);",
