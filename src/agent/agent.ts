@@ -3,7 +3,6 @@
 import type { AgentConfig } from "../config/config-types.ts";
 import { raftConfiguration } from "../endpoint/operator.ts";
 import { Timers } from "../host/timers.ts";
-import type { MemberView } from "../gossip/types.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { QueryOptions, Topology, Upstream } from "../rpc/authority.ts";
@@ -31,12 +30,14 @@ import { decodeEvent, encodeEvent, Events, isEventFor, type UserEvent } from "./
 import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsQueryOptions, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
+import { serversOf, serversOfBefore, wanMembers } from "./known-servers.ts";
 import { type Logger, Logs } from "./logs.ts";
-import { catalogMember, serverTags, type ShownMember, shownMember } from "./member-tags.ts";
+import { catalogMember, type ShownMember, shownMember } from "./member-tags.ts";
 import { Pool, type PoolEvent } from "./pool.ts";
 import { joinError } from "./pool-join.ts";
 import { poolSettings } from "./pool-settings.ts";
 import { RESTORE_PATH, ServerPart } from "./server-part.ts";
+import { ServerSeeker } from "./server-seeker.ts";
 import { refuseUnsupported } from "./support.ts";
 import { describeAgent, statistics } from "./self.ts";
 
@@ -86,6 +87,7 @@ export class Agent implements Topology {
   readonly #serverPart: ServerPart | null;
   /** The servers that a client knows. */
   readonly #servers: ServerList | null;
+  readonly #seeker: ServerSeeker;
   readonly #pool: Pool;
   readonly #door: PeerDoor;
   readonly #stopped: (exitCode: number) => void;
@@ -128,6 +130,11 @@ export class Agent implements Topology {
     this.#pool = this.#makePool();
     this.#serverPart = config.server ? this.#makeServerPart(client, outcomes, bootstrap) : null;
     this.#servers = config.server ? null : this.#makeServerList(client);
+    this.#seeker = new ServerSeeker({
+      timers: this.timers,
+      isFound: () => this.#servers === null || this.#servers.peers.length > 0,
+      seek: () => this.#pool.join([...serversOfBefore(this.#pool.members), ...config.retryJoin.addresses], true),
+    });
     const upstream = (this.#serverPart?.upstream ?? this.#servers) as Upstream;
     this.route = new Route({
       server: this.#serverPart?.server ?? null,
@@ -398,6 +405,7 @@ export class Agent implements Topology {
     this.#watches.stop();
     this.#coordinate.stop();
     this.#servers?.stop();
+    this.#seeker.stop();
     await this.#pool.stop();
     await this.local.stop();
     this.#serverPart?.stop();
@@ -440,6 +448,7 @@ export class Agent implements Topology {
     const before = servers.peers.length;
     servers.update(serversOf(this.#pool.members, this.datacenter));
     if (before === 0 && servers.peers.length > 0) this.local.serverUp();
+    if (before > 0 && servers.peers.length === 0) this.#seeker.lost();
   }
 
   #userEvent({ name, time, payload }: PoolEvent): void {
@@ -469,24 +478,6 @@ export class Agent implements Topology {
     this.log.error("server stopped: it cannot go on safely", { error });
     this.#stopped(1);
   }
-}
-
-/** The servers of a datacenter that can be called. */
-function serversOf(members: readonly MemberView[], datacenter: string): Peer[] {
-  return members.flatMap((member) => {
-    const server = member.status === "alive" ? serverTags(member) : null;
-    return server === null || server.datacenter !== datacenter ? [] : [{ id: server.id, address: server.address }];
-  });
-}
-
-/** The members of the WAN pool, as far as this datacenter goes: its servers. */
-function wanMembers(members: readonly MemberView[], datacenter: string): ShownMember[] {
-  return members.flatMap((member) => {
-    const server = serverTags(member);
-    if (server === null) return [];
-    const shown = shownMember(member);
-    return [{ ...shown, Name: `${shown.Name}.${datacenter}`, Port: server.wanJoinPort }];
-  });
 }
 
 const noServerHere = (): never => {

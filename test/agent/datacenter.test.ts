@@ -168,6 +168,25 @@ test("datacenter: who leaves is out of the catalog, with the services it had; fo
   });
 });
 
+test("datacenter: clients that were cut off for long find the servers within seconds when the cut is over", async () => {
+  await withDatacenter(2, 41, async (cluster, clients) => {
+    cluster.cut(clients);
+    await untilHealth(cluster, [
+      ...cluster.servers.map(({ name }) => `${name} passing`),
+      ...clients.map(({ name }) => `${name} critical`),
+    ]);
+    await cluster.advance(120_000);
+    cluster.heal();
+    const healedAt = cluster.nowMs;
+    await untilHealth(
+      cluster,
+      cluster.nodes.map(({ name }) => `${name} passing`),
+    );
+    assert.ok(cluster.nowMs - healedAt < 15_000, `${cluster.nowMs - healedAt} ms`);
+    for (const client of clients) assert.equal((await cluster.run(client.fetch("PUT", "/v1/kv/a", "1"))).text, "true");
+  });
+});
+
 test("datacenter: a leaf, which nobody can call, is a member like others; its anchor's death does it no harm, its own is seen", async () => {
   await withDatacenter(1, 40, async (cluster, [client]) => {
     assert.ok(client !== undefined);
