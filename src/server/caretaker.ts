@@ -9,6 +9,12 @@ import type { ConfigurationChange } from "../raft/types.ts";
 /** A server that no member has the id of is dead once nothing was heard of it for so long. */
 const UNKNOWN_MS = 60_000;
 
+/**
+ * A failed voter stays until so many are left without it. Two voters stand the loss of no more servers than three of which
+ * one is dead, but the dead one of three may come back; and whoever takes its place gets a vote first.
+ */
+const VOTERS_MIN = 3;
+
 /** The part of the autopilot configuration that says what is changed. */
 export interface CareSettings {
   cleanupDeadServers: boolean;
@@ -32,7 +38,8 @@ export function nextChange(health: GroupHealth, settings: CareSettings): Configu
   if (first === undefined || deadVoters > Math.floor((voters - 1) / 2)) return null;
   // Who left said so, and who was replaced has a successor: they are not held by a minimum.
   const isFree = (server: ServerHealth): boolean => server.memberStatus === "left" || isReplaced(server, servers);
-  const chosen = voters - 1 >= settings.minQuorum ? first : dead.find(isFree);
+  const least = Math.max(settings.minQuorum, VOTERS_MIN);
+  const chosen = voters - 1 >= least ? first : dead.find(isFree);
   return chosen === undefined ? null : { kind: "remove", id: chosen.id };
 }
 

@@ -43,7 +43,8 @@ const rows: readonly Row[] = [
     { stabilizationMs: 3000 },
     "promote b",
   ],
-  ["one of three failed", of(server("a"), server("b"), failed("c")), {}, "remove c"],
+  ["one of three failed: it may come back", of(server("a"), server("b"), failed("c")), {}, ""],
+  ["one of four failed", of(server("a"), server("b"), failed("c"), server("d")), {}, "remove c"],
   ["and cleaning up is off", of(server("a"), server("b"), failed("c")), { cleanupDeadServers: false }, ""],
   ["one of two failed: a majority would be gone", of(server("a"), failed("b")), {}, ""],
   ["two of three failed", of(server("a"), failed("b"), failed("c")), {}, ""],
@@ -94,7 +95,12 @@ const rows: readonly Row[] = [
   ["the leader is not removed, whatever is said of it", of(failed("a"), server("b"), server("c")), {}, ""],
   [
     "no member has its id, and it was not heard of for a minute",
-    of(server("a"), server("b"), server("c", { memberStatus: "none", healthy: false, lastContactMs: 60_000 })),
+    of(
+      server("a"),
+      server("b"),
+      server("c", { memberStatus: "none", healthy: false, lastContactMs: 60_000 }),
+      server("d"),
+    ),
     {},
     "remove c",
   ],
