@@ -32,12 +32,24 @@ export class Operator {
     return this.#leaving.size === 0;
   }
 
-  /** True when another voter may lose what it stores, or leave: a majority is whole, and stays so. */
+  /**
+   * True when another voter may lose what it stores, or leave: a majority is whole, and stays so. While the group is changed,
+   * or a voter is away and may be taken out for it, nobody can tell.
+   */
   get maySpare(): boolean {
     const voters = this.#world.group.servers.filter(({ voter }) => voter);
     const agents = voters.map(({ id }) => this.#world.agentOf(id));
+    if (!agents.every((agent) => agent !== undefined && agent.up && !agent.departing)) return false;
     const whole = agents.filter((agent) => agent !== undefined && !agent.disk.isLost && !agent.retired).length;
-    return this.isIdle && whole - 1 > voters.length / 2;
+    return this.isIdle && this.#isSettled && whole - 1 > voters.length / 2;
+  }
+
+  /** Every server that runs has the same group, and its leader knows that it is committed. */
+  get #isSettled(): boolean {
+    const { leader, nodes } = this.#world;
+    const led = leader?.server?.raft;
+    if (led === undefined || led.configurationIndex > led.commitIndex) return false;
+    return nodes.every(({ server }) => server === null || server.raft.configurationIndex === led.configurationIndex);
   }
 
   /** Its disk is lost: it leaves, and a new server comes. */

@@ -58,6 +58,8 @@ export class SimAgent implements SeamNode {
   started = false;
   /** Is to be taken out of the cluster; never started again by itself. */
   retired = false;
+  /** It is leaving gracefully. */
+  departing = false;
   readonly #options: SimAgentOptions;
   /** What waits while the process is frozen. */
   #frozen: (() => void)[] | null = null;
@@ -129,6 +131,7 @@ export class SimAgent implements SeamNode {
 
   /** Ends the process at once. Who called it finds the connection broken. */
   crash(): void {
+    this.departing = false;
     if (!this.started) return;
     this.#options.touched(this);
     this.started = false;

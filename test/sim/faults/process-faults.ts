@@ -117,12 +117,14 @@ export const processFaults: readonly FaultKind[] = [
     begin(world, random, { forMs }) {
       const agent = victim(world, random);
       const running = agent?.running ?? null;
-      if (agent === null || running === null) return null;
+      if (agent === null || running === null || !world.operator.maySpare) return null;
       const { life } = agent;
       world.trace(`${agent.name} leaves`);
+      agent.departing = true;
       void running.leave().then(() =>
         agent.run(life, () => {
           world.fire("leave");
+          agent.departing = false;
           void running.stop();
           world.crash(agent, forMs);
         }),
