@@ -52,6 +52,7 @@ const KILL_STARTING_ONE_IN = 8;
 const STARTING_MS_MAX = 900;
 const BACK_MS = 60_000;
 const RETRY_MS = 50;
+const ACKNOWLEDGED_MIN = 3;
 const BAD = /this is a bug|unhandled|damaged|cannot go on|AssertionError/i;
 
 /** Runs the rounds; stops early when rules are broken. @throws Error when a server does not come back. */
@@ -116,10 +117,23 @@ class Rounds {
     }));
   }
 
+  /** Waits until some of this round's writes were acknowledged: on a slow machine nothing would be lost otherwise. */
+  async #underWay(): Promise<void> {
+    const count = (): number => this.#pinned.reduce((sum, { writer }) => sum + writer.counts.acknowledged, 0);
+    const wanted = count() + ACKNOWLEDGED_MIN;
+    const until = performance.now() + BACK_MS;
+    while (count() < wanted) {
+      if (performance.now() > until)
+        throw new Error(`no ${ACKNOWLEDGED_MIN} writes were acknowledged in ${BACK_MS} ms`);
+      await sleep(RETRY_MS);
+    }
+  }
+
   async one(): Promise<void> {
     const leader = await this.#group.leader();
     let isOver = false;
     const writing = this.#pinned.map((pinned) => this.#write(pinned, () => isOver));
+    await this.#underWay();
     await sleep(LOAD_MS_MIN + this.#random.below(LOAD_MS_MAX - LOAD_MS_MIN));
     const victims = this.#victims(leader);
     await Promise.all(victims.map((server) => server.signal("SIGKILL")));
