@@ -1,7 +1,7 @@
 // Where gossip comes in, on Node, Bun and Deno: HTTP POST requests on a port of the pool's own (Consul's 8301 and 8302), which
 // answers the path of that pool and nothing else.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { listenError } from "./http.ts";
+import { listen } from "./http.ts";
 import type { PeerHandle, PeerListener } from "./peers.ts";
 
 /** Where to listen, and for what. */
@@ -16,6 +16,7 @@ export interface GossipListenOptions {
 export const GOSSIP_BODY_BYTES_MAX: number = 20 * 1024 * 1024;
 
 const CONNECTIONS_MAX = 8192;
+const BACKLOG = 1024;
 /** Longer than any client keeps an idle connection: none is closed as it is used again. */
 const IDLE_MS = 60_000;
 const REQUEST_MS = 60_000;
@@ -31,16 +32,9 @@ export async function listenGossip(
     (message, response) => void serve(handle, path, message, response),
   );
   server.maxConnections = CONNECTIONS_MAX;
-  await new Promise<void>((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, address, port));
-    server.once("error", failed);
-    server.listen({ host: address, port, backlog: 1024 }, () => {
-      server.off("error", failed);
-      resolve();
-    });
-  });
+  const listening = await listen(server, address, port, BACKLOG);
   return {
-    port: (server.address() as { port: number }).port,
+    port: listening,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

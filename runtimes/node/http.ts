@@ -33,6 +33,7 @@ export const HEADERS_BYTES_MAX: number = 1024 * 1024;
 /** How long a connection may be silent between requests. */
 export const IDLE_MS = 120_000;
 /** How long a request's header may take. */
+const BACKLOG = 4096;
 const HEADERS_MS = 10_000;
 const CHECK_MS_MIN = 50;
 const CHECK_MS_MAX = 30_000;
@@ -77,7 +78,7 @@ export async function listenHttp(handle: Handle, options: HttpListenerOptions): 
     if (turns?.served?.complete) turns.lastWords = words;
     else if (socket.writable) socket.end(words);
   });
-  const port = await listen(server, options.address, options.port);
+  const port = await listen(server, options.address, options.port, BACKLOG);
   return {
     port,
     limit: (value) => {
@@ -91,11 +92,12 @@ export async function listenHttp(handle: Handle, options: HttpListenerOptions): 
   };
 }
 
-function listen(server: Server, address: string, port: number): Promise<number> {
+/** Listens; gives the port. @throws OperationalError naming the address when it cannot be listened on. */
+export function listen(server: Server, address: string, port: number, backlog: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, address, port));
     server.once("error", failed);
-    server.listen({ host: address, port, backlog: 4096 }, () => {
+    server.listen({ host: address, port, backlog }, () => {
       server.off("error", failed);
       resolve((server.address() as { port: number }).port);
     });

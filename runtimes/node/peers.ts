@@ -7,7 +7,7 @@ import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { isPeerPath, PEER_BODY_BYTES_MAX, type PeerHandle } from "../peer-handle.ts";
 import { StreamPeers } from "../peer-streams.ts";
-import { listenError } from "./http.ts";
+import { listen } from "./http.ts";
 import { openPeerSocket, splitAddress, takeStreams } from "./peer-sockets.ts";
 
 export type { PeerHandle } from "../peer-handle.ts";
@@ -20,6 +20,7 @@ export interface PeerListener {
 }
 
 const CONNECTIONS_MAX = 8192;
+const BACKLOG = 1024;
 /** The listener keeps an idle connection for longer than a client does: none is closed as it is used again. */
 const LISTENER_IDLE_MS = 120_000;
 const CLIENT_IDLE_MS = 30_000;
@@ -46,16 +47,9 @@ export async function listenPeers(
     takeStreams(handle, socket, (other) => requests.forEach((take) => take.call(server, other)), streams),
   );
   server.maxConnections = CONNECTIONS_MAX;
-  await new Promise<void>((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, address, port));
-    server.once("error", failed);
-    server.listen({ host: address, port, backlog: 1024 }, () => {
-      server.off("error", failed);
-      resolve();
-    });
-  });
+  const listening = await listen(server, address, port, BACKLOG);
   return {
-    port: (server.address() as { port: number }).port,
+    port: listening,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,12 +1,12 @@
 // The gauges of an agent, read from what it knows when somebody looks.
 // https://developer.hashicorp.com/consul/docs/monitor/telemetry/agent
+import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/config-types.ts";
 import type { HostFacts } from "../platform.ts";
 import type { Server } from "../server/server.ts";
 import type { Labels } from "../util/instrument.ts";
 import { CONSUL_VERSION } from "../version.ts";
 import type { GaugeSource } from "./metrics.ts";
-import type { ShownMember } from "./member-tags.ts";
 
 /** What the gauges of an agent are read from. */
 export interface GaugedAgent {
@@ -14,7 +14,7 @@ export interface GaugedAgent {
   /** Only a server agent has one. */
   readonly server: Server;
   readonly platform: { readonly host?: HostFacts };
-  members(wan: boolean): readonly ShownMember[];
+  members(wan: boolean): readonly AgentMember[];
 }
 
 const ALIVE = 1;

@@ -1,8 +1,10 @@
 // An agent without its HTTP face: configuration, platform and timers, the pool of agents, the server if it is one, and the
 // one door of requests. `src/index.ts` puts the API on top and gives the whole to a runtime.
+import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/config-types.ts";
 import { raftConfiguration } from "../endpoint/operator.ts";
 import { Timers } from "../host/timers.ts";
+import type { MemberView } from "../gossip/types.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { QueryOptions, Topology, Upstream } from "../rpc/authority.ts";
@@ -17,7 +19,7 @@ import { discardStaleBackups } from "../server/backup.ts";
 import type { Member } from "../server/reconcile.ts";
 import type { Server } from "../server/server.ts";
 import { assert } from "../util/assert.ts";
-import { Random } from "../util/random.ts";
+import { Random, seedOf } from "../util/random.ts";
 import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
 import { agentGauges } from "./agent-gauges.ts";
 import { type Backups, ClientBackups, ServerBackups } from "./backups.ts";
@@ -32,11 +34,11 @@ import { dnsConfig, dnsQueryOptions, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
 import { serversOf, serversOfBefore, wanMembers } from "./known-servers.ts";
 import { type Logger, Logs } from "./logs.ts";
-import { catalogMember, type ShownMember, shownMember } from "./member-tags.ts";
+import { catalogMember, serverTags, shownMember } from "./member-tags.ts";
 import { Pool, type PoolEvent } from "./pool.ts";
 import { joinError } from "./pool-join.ts";
 import { poolSettings } from "./pool-settings.ts";
-import { RESTORE_PATH, ServerPart } from "./server-part.ts";
+import { RESTORE_PATH, serverAddress, ServerPart } from "./server-part.ts";
 import { ServerSeeker } from "./server-seeker.ts";
 import { refuseUnsupported } from "./support.ts";
 import { describeAgent, statistics } from "./self.ts";
@@ -108,12 +110,12 @@ export class Agent implements Topology {
     this.timers = new Timers(platform);
     this.logs = new Logs(platform);
     this.log = this.logs.logger("agent");
-    this.random = new Random(seedOf(platform));
+    this.random = new Random(seedOf(platform.random(4)));
     const { telemetry, nodeId: id, datacenter } = config;
     this.metrics = new Metrics({ platform, timers: this.timers, telemetry, hostname: platform.host?.hostname ?? "" });
     this.#instruments = agentInstruments(this.metrics);
     this.defaultQuery = { consistency: "default", index: 0, waitMs: config.defaultQueryTimeMs };
-    const address = config.server ? `${config.advertiseAddress}:${config.ports.server}` : "";
+    const address = config.server ? serverAddress(config) : "";
     const identity: PeerIdentity = { id, datacenter, address };
     this.encryption = new Encryption({
       config,
@@ -199,7 +201,7 @@ export class Agent implements Topology {
       meter: this.metrics,
       module: config.server ? "agent.server.serf" : "agent.client.serf",
       listener: {
-        member: (_event, { name }) => this.#memberChanged(name),
+        member: (_event, member) => this.#memberChanged(member),
         userEvent: (event) => this.#userEvent(event),
         nameLost: () => this.#stopped(1),
         joinExhausted: () => this.#stopped(1),
@@ -321,13 +323,13 @@ export class Agent implements Topology {
 
   /** Has another server lead, if this one does, so that nobody need wait for an election when it ends. */
   async handOver(): Promise<void> {
-    await this.#serverPart?.leave();
+    await this.#serverPart?.handOver();
   }
 
   /** Leaves the datacenter: hands leadership over, tells the pool, and answers until others have heard. */
   async leave(): Promise<void> {
     this.log.info("leaving the datacenter");
-    await this.#serverPart?.leave();
+    await this.handOver();
     await this.#pool.leave();
   }
 
@@ -355,7 +357,7 @@ export class Agent implements Topology {
   }
 
   /** The members of the LAN pool; or of the WAN pool, which are the servers. */
-  members(wan: boolean): ShownMember[] {
+  members(wan: boolean): AgentMember[] {
     if (!wan) return this.#pool.members.map(shownMember);
     return this.config.server ? wanMembers(this.#pool.members, this.datacenter) : [];
   }
@@ -439,12 +441,13 @@ export class Agent implements Topology {
   }
 
   /** The pool says something new of a member. */
-  #memberChanged(name: string): void {
-    const member = this.#pool.member(name);
+  #memberChanged(changed: MemberView): void {
+    const member = this.#pool.member(changed.name);
     // One that was reaped has left for good.
     if (member !== null) this.#serverPart?.memberChanged(catalogMember(member));
     const servers = this.#servers;
-    if (servers === null) return;
+    // Most members are clients like this one: the list is made anew only for who is a server, or was.
+    if (servers === null || (serverTags(changed) === null && !servers.has(changed.tags.id))) return;
     const before = servers.peers.length;
     servers.update(serversOf(this.#pool.members, this.datacenter));
     if (before === 0 && servers.peers.length > 0) this.local.serverUp();
@@ -483,8 +486,3 @@ export class Agent implements Topology {
 const noServerHere = (): never => {
   throw new OperationalError("no-leader", "a client agent leads nothing");
 };
-
-function seedOf(platform: Pick<Platform, "random">): number {
-  const bytes = platform.random(4);
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
-}

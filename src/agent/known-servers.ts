@@ -1,7 +1,8 @@
 // The servers among the members of a pool: whom to call, whom to look for, and what the pool between datacenters would show.
+import type { AgentMember } from "../client/types.ts";
 import type { MemberView } from "../gossip/types.ts";
 import type { Peer } from "../rpc/peer-door.ts";
-import { serverTags, type ShownMember, shownMember } from "./member-tags.ts";
+import { serverTags, shownMember } from "./member-tags.ts";
 
 /** The servers of a datacenter that can be called. */
 export function serversOf(members: readonly MemberView[], datacenter: string): Peer[] {
@@ -12,7 +13,7 @@ export function serversOf(members: readonly MemberView[], datacenter: string): P
 }
 
 /** The members of the WAN pool, as far as this datacenter goes: its servers. */
-export function wanMembers(members: readonly MemberView[], datacenter: string): ShownMember[] {
+export function wanMembers(members: readonly MemberView[], datacenter: string): AgentMember[] {
   return members.flatMap((member) => {
     const server = serverTags(member);
     if (server === null) return [];

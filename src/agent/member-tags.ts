@@ -1,5 +1,6 @@
 // Members and what they say of themselves, with Consul's tags (Serf's `role`, `dc`, `id` and so on): from the configuration
 // to tags, and from a member of a gossip pool to what the catalog, the API and other servers want to know of it.
+import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { MemberStatus, MemberView, Tags, Versions } from "../gossip/types.ts";
 import type { Member } from "../server/reconcile.ts";
@@ -9,21 +10,6 @@ import { joinHostPort } from "../util/ip-address.ts";
 import { toUserMap } from "../util/user-map.ts";
 import { CONSUL_VERSION, VERSION } from "../version.ts";
 import { splitHostPort } from "./pool-address.ts";
-
-/** A member as /v1/agent/members shows it; `Status` is Serf's number: 1 alive, 2 leaving, 3 left, 4 failed. */
-export interface ShownMember {
-  Name: string;
-  Addr: string;
-  Port: number;
-  Tags: UserMap;
-  Status: number;
-  ProtocolMin: number;
-  ProtocolMax: number;
-  ProtocolCur: number;
-  DelegateMin: number;
-  DelegateMax: number;
-  DelegateCur: number;
-}
 
 /** What a server says of itself beside its name, status and address. */
 export interface ServerTags {
@@ -151,7 +137,7 @@ function serverMeta(tags: Tags, versions: Versions): UserMap {
 }
 
 /** The member as the API shows it. */
-export function shownMember({ name, address, tags, status, versions }: MemberView): ShownMember {
+export function shownMember({ name, address, tags, status, versions }: MemberView): AgentMember {
   const { port } = splitHostPort(address);
   return {
     Name: name,

@@ -23,7 +23,7 @@ import type { Timers } from "../host/timers.ts";
 import type { Peers, Platform } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
 import type { UserMap } from "../types/records.ts";
-import { Random } from "../util/random.ts";
+import { Random, seedOf } from "../util/random.ts";
 import { toUserMap } from "../util/user-map.ts";
 import type { Logger, Logs } from "./logs.ts";
 import { plainIp, resolveAddresses, splitHostPort } from "./pool-address.ts";
@@ -112,7 +112,7 @@ export class Pool {
     const { kind, gossip, peers, platform, timers, logs, module, listener } = options;
     this.#options = options;
     this.#log = logs.logger(`${module}.${kind}`);
-    const seed = new DataView(platform.random(4).buffer).getUint32(0);
+    const seed = seedOf(platform.random(4));
     this.#gossip = new Gossip({ ...gossip, seed });
     this.#host = new MachineHost({
       machine: this.#gossip,

@@ -1,17 +1,17 @@
 // What the agent says of itself: /v1/agent/self with the statistics of `proconsul info`.
+import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { sanitise } from "../config/sanitise.ts";
 import type { Server } from "../server/server.ts";
 import type { UserMap } from "../types/records.ts";
 import { toUserMap } from "../util/user-map.ts";
 import { CONSUL_VERSION, VERSION } from "../version.ts";
-import type { ShownMember } from "./member-tags.ts";
 
 /** The body of /v1/agent/self. */
 export function describeAgent(
   config: AgentConfig,
   coordinate: unknown,
-  member: ShownMember,
+  member: AgentMember,
   stats: UserMap<UserMap>,
 ): unknown {
   return {

@@ -18,6 +18,7 @@ import { OperationalError } from "../types/error.ts";
 import type { UserMap } from "../types/records.ts";
 import { nsPerMs } from "../util/duration.ts";
 import type { Sample } from "../util/instrument.ts";
+import { joinHostPort } from "../util/ip-address.ts";
 import { userMap } from "../util/user-map.ts";
 import { CONSUL_VERSION } from "../version.ts";
 import type { Logs } from "./logs.ts";
@@ -109,7 +110,7 @@ export class ServerPart {
     this.#options = options;
     this.#configEntries = bootstrapEntries(config);
     const logger = logs.logger("agent.server");
-    const ownAddress = `${config.advertiseAddress}:${config.ports.server}`;
+    const ownAddress = serverAddress(config);
     this.server = new Server({
       platform,
       timers,
@@ -192,7 +193,7 @@ export class ServerPart {
   }
 
   /** Hands leadership over: nobody need wait for an election. */
-  async leave(): Promise<void> {
+  async handOver(): Promise<void> {
     if (!this.server.leading || this.server.alone) return;
     const log = this.#options.logs.logger("agent.server");
     await this.server.group
@@ -333,9 +334,13 @@ export class ServerPart {
   }
 }
 
+/** `host:port` where a server takes the calls of other agents. */
+export const serverAddress = ({ advertiseAddress, ports }: AgentConfig): string =>
+  joinHostPort(advertiseAddress, ports.server);
+
 function bootstrapConfiguration(config: AgentConfig): Configuration | null {
   if (!(config.dev || config.bootstrap || config.bootstrapExpect === 1)) return null;
   return {
-    servers: [{ id: config.nodeId, address: `${config.advertiseAddress}:${config.ports.server}`, voter: true }],
+    servers: [{ id: config.nodeId, address: serverAddress(config), voter: true }],
   };
 }

@@ -67,6 +67,10 @@ export class ServerList implements Upstream {
     return this.#peers;
   }
 
+  has(id: string | undefined): boolean {
+    return this.#peers.some((peer) => peer.id === id);
+  }
+
   get peer(): Peer | null {
     return this.#peers.find(({ id }) => !this.#silent.has(id)) ?? this.#peers[0] ?? null;
   }

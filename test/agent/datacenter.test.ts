@@ -240,10 +240,10 @@ test("datacenter: a client saves and restores snapshots", async () => {
   await withDatacenter(1, 37, async (cluster, [client]) => {
     assert.ok(client !== undefined);
     await cluster.run(client.fetch("PUT", "/v1/kv/a", "saved"));
-    const saved = await besideVirtualTime(cluster, client.fetch("GET", "/v1/snapshot"));
+    const saved = await cluster.beside(client.fetch("GET", "/v1/snapshot"));
     assert.equal(saved.status, 200, saved.text.slice(0, 200));
     await cluster.run(client.fetch("PUT", "/v1/kv/a", "later"));
-    const restored = await besideVirtualTime(cluster, client.fetch("PUT", "/v1/snapshot", saved.bytes));
+    const restored = await cluster.beside(client.fetch("PUT", "/v1/snapshot", saved.bytes));
     assert.equal(restored.status, 200, restored.text);
     assert.equal((await cluster.run(client.fetch("GET", "/v1/kv/a?raw"))).text, "saved");
   });
@@ -277,14 +277,3 @@ test("datacenter: agents that measure each other give the catalog coordinates th
       );
   });
 });
-
-/** Gzip streams run on threads, beside virtual time: it passes until they have ended. */
-async function besideVirtualTime<T>(cluster: Cluster, work: Promise<T>): Promise<T> {
-  const state = { ended: false };
-  const end = (): void => {
-    state.ended = true;
-  };
-  work.then(end, end);
-  while (!state.ended) await cluster.advance(5);
-  return work;
-}

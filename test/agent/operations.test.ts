@@ -27,7 +27,7 @@ const votersOf = (node: Node): string[] =>
   node.server.raft.configuration.servers.filter(({ voter }) => voter).map(({ id }) => id);
 
 async function send(cluster: Cluster, node: Node, method: string, path: string, body?: TestBody): Promise<TestReply> {
-  return besideVirtualTime(cluster, node.fetch(method, path, body));
+  return cluster.beside(node.fetch(method, path, body));
 }
 
 /** The answer's status and text. */
@@ -43,17 +43,6 @@ async function put(cluster: Cluster, node: Node, key: string, value: string): Pr
 async function statuses(cluster: Cluster, node: Node): Promise<string> {
   const members = (await send(cluster, node, "GET", "/v1/agent/members")).json() as { Name: string; Status: number }[];
   return members.map(({ Name, Status }) => `${Name}:${Status}`).join();
-}
-
-/** Gzip streams run on threads, beside virtual time: it passes until they have ended. */
-async function besideVirtualTime<T>(cluster: Cluster, work: Promise<T>): Promise<T> {
-  const state = { ended: false };
-  const end = (): void => {
-    state.ended = true;
-  };
-  work.then(end, end);
-  while (!state.ended) await cluster.advance(5);
-  return work;
 }
 
 // -------------------------------------------------------------------------------------------------------------- the group
@@ -127,7 +116,7 @@ test("leave: a server is out of the group and of the catalog, the quorum counts 
     await withDatacenter(55, async (cluster, leader, client) => {
       const gone = who === "leader" ? leader : (cluster.servers.find((node) => node !== leader) as Node);
       const stay = cluster.servers.filter((node) => node !== gone) as [Node, Node];
-      await besideVirtualTime(cluster, gone.running!.leave());
+      await cluster.beside(gone.running!.leave());
       await gone.crash();
       const isOut = (): boolean =>
         cluster.leader !== null &&

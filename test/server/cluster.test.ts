@@ -279,26 +279,15 @@ test("cluster: a server that lost its disk takes no part under its old id", asyn
   }
 });
 
-/** Gzip streams run on threads, beside virtual time: it passes until they have ended. */
-async function besideVirtualTime<T>(cluster: Cluster, work: Promise<T>): Promise<T> {
-  const state = { ended: false };
-  const end = (): void => {
-    state.ended = true;
-  };
-  work.then(end, end);
-  while (!state.ended) await cluster.advance(5);
-  return work;
-}
-
 test("cluster: a snapshot saved at one follower is restored at another, for all", async () => {
   await withCluster(3, { seed: 12 }, async (cluster) => {
     const leader = await cluster.untilLeader();
     const [saver, restorer] = others(cluster, leader) as [Node, Node];
     await put(cluster, leader, "a", "saved");
-    const saved = await besideVirtualTime(cluster, saver.fetch("GET", "/v1/snapshot"));
+    const saved = await cluster.beside(saver.fetch("GET", "/v1/snapshot"));
     assert.equal(saved.status, 200);
     await put(cluster, leader, "a", "later");
-    const restored = await besideVirtualTime(cluster, restorer.fetch("PUT", "/v1/snapshot", saved.bytes));
+    const restored = await cluster.beside(restorer.fetch("PUT", "/v1/snapshot", saved.bytes));
     assert.equal(restored.status, 200);
     await cluster.untilEqual();
     for (const node of cluster.nodes) assert.equal(await get(cluster, node, "a"), "saved");

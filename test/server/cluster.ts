@@ -114,6 +114,17 @@ export class Cluster {
     return promise;
   }
 
+  /** Lets time pass until work on threads (gzip streams) has ended, which runs beside virtual time. */
+  async beside<T>(work: Promise<T>): Promise<T> {
+    const state = { ended: false };
+    const end = (): void => {
+      state.ended = true;
+    };
+    work.then(end, end);
+    while (!state.ended) await this.advance(5);
+    return work;
+  }
+
   /** The agents that are servers. */
   get servers(): Node[] {
     return this.nodes.filter(({ kind }) => kind === "server");
