@@ -4,7 +4,7 @@ import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/config-types.ts";
 import { raftConfiguration } from "../endpoint/operator.ts";
 import { Timers } from "../host/timers.ts";
-import type { MemberView } from "../gossip/types.ts";
+import type { MemberEventKind, MemberView } from "../gossip/types.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { QueryOptions, Topology, Upstream } from "../rpc/authority.ts";
@@ -201,7 +201,7 @@ export class Agent implements Topology {
       meter: this.metrics,
       module: config.server ? "agent.server.serf" : "agent.client.serf",
       listener: {
-        member: (_event, member) => this.#memberChanged(member),
+        member: (event, member) => this.#memberChanged(event, member),
         userEvent: (event) => this.#userEvent(event),
         nameLost: () => this.#stopped(1),
         joinExhausted: () => this.#stopped(1),
@@ -441,10 +441,12 @@ export class Agent implements Topology {
   }
 
   /** The pool says something new of a member. */
-  #memberChanged(changed: MemberView): void {
-    const member = this.#pool.member(changed.name);
-    // One that was reaped has left for good.
-    if (member !== null) this.#serverPart?.memberChanged(catalogMember(member));
+  #memberChanged(event: MemberEventKind, changed: MemberView): void {
+    // One that failed and was forgotten has left for good. One that had left is out of the catalog already, and its name may
+    // be somebody else's there.
+    if (event !== "reap") this.#serverPart?.memberChanged(catalogMember(changed));
+    else if (changed.status === "failed")
+      this.#serverPart?.memberChanged({ ...catalogMember(changed), status: "left" });
     const servers = this.#servers;
     // Most members are clients like this one: the list is made anew only for who is a server, or was.
     if (servers === null || (serverTags(changed) === null && !servers.has(changed.tags.id))) return;

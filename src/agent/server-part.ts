@@ -20,7 +20,6 @@ import { nsPerMs } from "../util/duration.ts";
 import type { Sample } from "../util/instrument.ts";
 import { joinHostPort } from "../util/ip-address.ts";
 import { userMap } from "../util/user-map.ts";
-import { CONSUL_VERSION } from "../version.ts";
 import type { Logs } from "./logs.ts";
 import type { Metrics } from "./metrics.ts";
 import { Servers } from "./servers.ts";
@@ -330,7 +329,8 @@ export class ServerPart {
     const member = id === own.id ? own : members().find((other) => other.id === id && other.server !== null);
     if (member === undefined) return null;
     const meta = id === own.id ? config.nodeMeta : NO_META;
-    return { name: member.name, status: member.status, version: CONSUL_VERSION, meta };
+    // What it says of itself: while servers are upgraded one after the other they are not of one version.
+    return { name: member.name, status: member.status, version: member.server?.meta["version"] ?? "", meta };
   }
 }
 

@@ -168,6 +168,22 @@ test("datacenter: who leaves is out of the catalog, with the services it had; fo
   });
 });
 
+test("datacenter: who has failed for so long that the pool forgets it is out of the catalog then", async () => {
+  const cluster = await Cluster.startByJoin(3, { seed: 42, reconnectTimeoutMs: 20_000 });
+  try {
+    const client = await cluster.join("client");
+    await cluster.untilLeader();
+    const servers = ["s1 passing", "s2 passing", "s3 passing"];
+    await untilHealth(cluster, [...servers, "c4 passing"]);
+    await client.crash();
+    await untilHealth(cluster, [...servers, "c4 critical"]);
+    // Reaped after 20 s at a look every 15 s; the leader's own look at absent nodes would take a minute more.
+    await untilHealth(cluster, servers, 45_000);
+  } finally {
+    await cluster.stop();
+  }
+});
+
 test("datacenter: clients that were cut off for long find the servers within seconds when the cut is over", async () => {
   await withDatacenter(2, 41, async (cluster, clients) => {
     cluster.cut(clients);

@@ -24,6 +24,8 @@ export interface ClusterOptions {
   /** Further settings of every agent. */
   config?: Partial<AgentConfig>;
   raft?: Partial<AgentConfig["raft"]>;
+  /** How long the pool remembers who has failed. */
+  reconnectTimeoutMs?: number;
 }
 
 const START_MS = Date.UTC(2030, 0, 1);
@@ -297,6 +299,7 @@ export class Node {
         gossipLan: {
           ...base.gossipLan,
           advertiseAddress: this.host,
+          reconnectTimeoutMs: cluster.options.reconnectTimeoutMs ?? base.gossipLan.reconnectTimeoutMs,
           port: this.kind === "leaf" ? -1 : base.gossipLan.port,
         },
         retryJoin: {
