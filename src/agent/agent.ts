@@ -37,6 +37,7 @@ import { type Logger, Logs } from "./logs.ts";
 import { catalogMember, serverTags, shownMember } from "./member-tags.ts";
 import { Pool, type PoolEvent } from "./pool.ts";
 import { joinError } from "./pool-join.ts";
+import { failoverOf } from "./prepared-queries.ts";
 import { poolSettings } from "./pool-settings.ts";
 import { RESTORE_PATH, serverAddress, ServerPart } from "./server-part.ts";
 import { ServerSeeker } from "./server-seeker.ts";
@@ -223,6 +224,7 @@ export class Agent implements Topology {
       logs,
       reconciled: this.#instruments.reconcile,
       bootstrap,
+      failover: failoverOf({ route: () => this.route, timers, logger: this.log }),
       self: () => this.self,
       members: () => this.#members,
       servers: () => serversOf(this.#pool.members, this.datacenter).filter(({ id }) => id !== this.config.nodeId),

@@ -2,6 +2,7 @@
 // reach it, and the work of a leader that needs to know the members of the LAN pool.
 import type { AgentConfig, RaftConfig } from "../config/config-types.ts";
 import { configEntrySet, readConfigEntry } from "../endpoint/config-entry.ts";
+import type { Failover } from "../endpoint/failover.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import { LEASE_SHARE } from "../raft/options.ts";
@@ -39,6 +40,8 @@ export interface ServerPartOptions {
   readonly reconciled: Pick<Sample, "add">;
   /** The servers of a new group, this one among them and the same on each; absent: what the configuration says. */
   readonly bootstrap: Configuration | undefined;
+  /** The way to other datacenters. */
+  readonly failover: Failover;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
@@ -121,6 +124,7 @@ export class ServerPart {
       address: () => null,
       timings: raftTimings(config.raft),
       sessionTtlMinMs: config.sessionTtlMinMs,
+      failover: options.failover,
       snapshotThreshold: config.raft.snapshotThreshold,
       snapshotIntervalMs: config.raft.snapshotIntervalMs,
       trailingEntries: config.raft.trailingLogs,

@@ -105,9 +105,18 @@ export class Context {
     encoding: Encoding<R>,
     options: ReadOptions = {},
   ): Reply | Promise<Reply> {
+    return this.readFrom((asked) => this.agent.route.query(endpoint, args, asked, this.datacenter), encoding, options);
+  }
+
+  /** The same with a read that takes more than one endpoint. */
+  readFrom<R>(
+    ask: (options: QueryOptions) => Answer<R> | Promise<Answer<R>>,
+    encoding: Encoding<R>,
+    options: ReadOptions = {},
+  ): Reply | Promise<Reply> {
     const queryOptions = this.queryOptions();
     try {
-      const answer = this.agent.route.query(endpoint, args, queryOptions, this.datacenter);
+      const answer = ask(queryOptions);
       if (answer instanceof Promise)
         return answer.then((late) => this.#encoded(late, encoding, queryOptions.consistency, options), refusedRead);
       return this.#encoded(answer, encoding, queryOptions.consistency, options);

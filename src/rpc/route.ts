@@ -133,7 +133,8 @@ export class Route {
   }
 
   /** What a command that only asks says at this server, or at the one that a client uses, whoever leads. */
-  local<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
+  local<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter = ""): R | Promise<R> {
+    this.#requireLocal(datacenter);
     const server = this.#server;
     if (server !== null) return server.local(endpoint, args);
     return this.#held(
