@@ -11,6 +11,7 @@ import { RUNTIMES, type RuntimeName } from "../conformance/agent-process.ts";
 import { GroupProcesses, type ServerProcess } from "./group.ts";
 import { History } from "./history.ts";
 import { Network, whyNoNetwork } from "./network.ts";
+import type { Sickness } from "./sick-machine.ts";
 
 interface Scene {
   readonly group: GroupProcesses;
@@ -35,6 +36,12 @@ async function pause(server: ServerProcess): Promise<() => Promise<void>> {
   return () => server.signal("SIGCONT");
 }
 
+/** With a sick machine; it gets well by itself when the server was killed meanwhile, too. */
+async function sicken(server: ServerProcess, sickness: Sickness): Promise<() => Promise<void>> {
+  await server.sicken(sickness);
+  return () => server.sicken({});
+}
+
 /** With the network cut in some way. */
 function cut(how: (network: Network, scene: Scene) => void | Promise<void>): Fault {
   return async (scene) => {
@@ -54,12 +61,23 @@ function shuffled({ group, random }: Scene): number[] {
   return order;
 }
 
+/** What a disk on its last legs takes for a sync. */
+const SLOW_SYNC_MS = 700;
+/** An hour: as when somebody sets a clock, or a machine wakes up. */
+const CLOCK_JUMP_MS = 3_600_000;
+
 const PROCESS_FAULTS: Readonly<Record<string, Fault>> = {
   "kill-leader": async (scene) => kill([await leaderOf(scene)]),
   "kill-any": (scene) => kill([any(scene)]),
   "kill-all": ({ group }) => kill(group.servers),
   "pause-leader": async (scene) => pause(await leaderOf(scene)),
   "pause-any": (scene) => pause(any(scene)),
+  "slow-disk-leader": async (scene) => sicken(await leaderOf(scene), { syncDelayMs: SLOW_SYNC_MS }),
+  "slow-disk-any": (scene) => sicken(any(scene), { syncDelayMs: SLOW_SYNC_MS }),
+  "full-disk-leader": async (scene) => sicken(await leaderOf(scene), { isFull: true }),
+  "full-disk-any": (scene) => sicken(any(scene), { isFull: true }),
+  "clock-forward": async (scene) => sicken(await leaderOf(scene), { wallOffsetMs: CLOCK_JUMP_MS }),
+  "clock-back": async (scene) => sicken(await leaderOf(scene), { wallOffsetMs: -CLOCK_JUMP_MS }),
   transfer: async (scene) => {
     await (await leaderOf(scene)).send("POST", "/v1/operator/raft/transfer-leader");
     return async () => {};
@@ -134,7 +152,10 @@ export async function nemesis(options: NemesisOptions): Promise<NemesisResult> {
   const until = performance.now() + minutes * 60_000;
   let group: GroupProcesses | null = null;
   try {
-    group = await GroupProcesses.start(runtimes, network === null ? {} : { places: network.places });
+    group = await GroupProcesses.start(runtimes, {
+      canSicken: true,
+      ...(network === null ? {} : { places: network.places }),
+    });
     const scene: Scene = { group, network, random };
     let queue = [...faults];
     while (queue.length > 0 && result.faults.length === 0) {
