@@ -190,6 +190,17 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         sendSnapshot: (to, term) => this.#replication.sendSnapshot(to, term),
         install: (point) => this.#install(point),
         snapshotRefused: (index) => this.#replication.refused(index),
+        spaceChanged: (error) => {
+          if (error === null) this.#options.log("info", "the log has space again");
+          else
+            this.#options.log(
+              "error",
+              "the disk is full: this server takes no writes and does not lead until it has space",
+              {
+                error,
+              },
+            );
+        },
         peerLostData: (id) =>
           this.#options.log(
             "error",

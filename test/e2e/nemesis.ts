@@ -42,6 +42,19 @@ async function sicken(server: ServerProcess, sickness: Sickness): Promise<() => 
   return () => server.sicken({});
 }
 
+/** With a full disk, which is found out when the space that the log has ahead of its end is used up. */
+async function fillDisk({ group }: Scene, victim: ServerProcess): Promise<() => Promise<void>> {
+  const undo = await sicken(victim, { isFull: true });
+  const other = group.servers.find((server) => server !== victim) as ServerProcess;
+  const value = "x".repeat(LARGE_VALUE);
+  for (let n = 0; n < LARGE_VALUES; n += 1) {
+    const { status, text } = await other.send("PUT", `/v1/kv/nemesis-fill`, value);
+    if (status !== 200) throw new Error(`a server whose disk is full held up a write: ${status} ${text}`);
+  }
+  if (!victim.log.includes(NO_SPACE)) throw new Error(`${victim.name} has not met its full disk`);
+  return undo;
+}
+
 /** With the network cut in some way. */
 function cut(how: (network: Network, scene: Scene) => void | Promise<void>): Fault {
   return async (scene) => {
@@ -61,6 +74,12 @@ function shuffled({ group, random }: Scene): number[] {
   return order;
 }
 
+/** More than the log has in store. */
+const LARGE_VALUE = 400_000;
+const LARGE_VALUES = 6;
+/** What a server says of it. */
+const NO_SPACE = "No space is left for the Raft log";
+
 /** What a disk on its last legs takes for a sync. */
 const SLOW_SYNC_MS = 700;
 /** An hour: as when somebody sets a clock, or a machine wakes up. */
@@ -74,8 +93,8 @@ const PROCESS_FAULTS: Readonly<Record<string, Fault>> = {
   "pause-any": (scene) => pause(any(scene)),
   "slow-disk-leader": async (scene) => sicken(await leaderOf(scene), { syncDelayMs: SLOW_SYNC_MS }),
   "slow-disk-any": (scene) => sicken(any(scene), { syncDelayMs: SLOW_SYNC_MS }),
-  "full-disk-leader": async (scene) => sicken(await leaderOf(scene), { isFull: true }),
-  "full-disk-any": (scene) => sicken(any(scene), { isFull: true }),
+  "full-disk-leader": async (scene) => fillDisk(scene, await leaderOf(scene)),
+  "full-disk-any": (scene) => fillDisk(scene, any(scene)),
   "clock-forward": async (scene) => sicken(await leaderOf(scene), { wallOffsetMs: CLOCK_JUMP_MS }),
   "clock-back": async (scene) => sicken(await leaderOf(scene), { wallOffsetMs: -CLOCK_JUMP_MS }),
   transfer: async (scene) => {

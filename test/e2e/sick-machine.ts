@@ -41,16 +41,20 @@ function infect(file: string): void {
     Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
   fs.fdatasync = later(fdatasync);
   fs.fsync = later(fsync);
-  fs.writeSync = ((...args: Parameters<typeof writeSync>) => {
-    // Standard output and error are no disk.
-    if (sickness.isFull === true && args[0] > 2) throw noSpace();
-    return writeSync(...args);
-  }) as typeof writeSync;
-  fs.write = ((...args: Parameters<typeof write>) => {
-    if (sickness.isFull !== true || args[0] <= 2) return write(...args);
+  /** What a file has already is written in place, as most file systems do. Standard output and error are no disk. */
+  const takesSpace = (fd: number, args: readonly unknown[]): boolean => {
+    const [, , length, position] = args as [unknown, unknown, number, number];
+    return fd > 2 && !(typeof position === "number" && position + length <= fs.fstatSync(fd).size);
+  };
+  fs.writeSync = ((fd: number, ...args: unknown[]): number => {
+    if (sickness.isFull === true && takesSpace(fd, args)) throw noSpace();
+    return Reflect.apply(writeSync, fs, [fd, ...args]) as number;
+  }) as typeof fs.writeSync;
+  fs.write = ((fd: number, ...args: unknown[]): void => {
+    if (sickness.isFull !== true || !takesSpace(fd, args)) return void Reflect.apply(write, fs, [fd, ...args]);
     const done = args.at(-1) as (error: Error) => void;
     queueMicrotask(() => done(noSpace()));
-  }) as unknown as typeof write;
+  }) as unknown as typeof fs.write;
 
   const wall = Date.now.bind(Date);
   Date.now = () => wall() + (sickness.wallOffsetMs ?? 0);
