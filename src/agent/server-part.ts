@@ -10,6 +10,7 @@ import type { Upstream } from "../rpc/authority.ts";
 import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { RequestOutcomes } from "../rpc/request-ids.ts";
+import type { Router } from "../rpc/router.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
@@ -22,6 +23,7 @@ import { joinHostPort } from "../util/ip-address.ts";
 import { userMap } from "../util/user-map.ts";
 import type { Logs } from "./logs.ts";
 import type { Metrics } from "./metrics.ts";
+import { failoverOf } from "./prepared-queries.ts";
 import { Servers } from "./servers.ts";
 
 /** What it works with. */
@@ -39,6 +41,8 @@ export interface ServerPartOptions {
   readonly reconciled: Pick<Sample, "add">;
   /** The servers of a new group, this one among them and the same on each; absent: what the configuration says. */
   readonly bootstrap: Configuration | undefined;
+  /** The way to other datacenters. */
+  readonly router: Router;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
@@ -121,6 +125,7 @@ export class ServerPart {
       address: () => null,
       timings: raftTimings(config.raft),
       sessionTtlMinMs: config.sessionTtlMinMs,
+      failover: failoverOf({ router: options.router, timers, logger }),
       snapshotThreshold: config.raft.snapshotThreshold,
       snapshotIntervalMs: config.raft.snapshotIntervalMs,
       trailingEntries: config.raft.trailingLogs,

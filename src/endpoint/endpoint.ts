@@ -4,6 +4,7 @@ import type { Command, CommandResult } from "../state/command.ts";
 import type { Read } from "../state/read.ts";
 import type { StateStore } from "../state/store.ts";
 import type { Session } from "../types/records.ts";
+import type { Failover } from "./failover.ts";
 import type { ServerGroup } from "./server-group.ts";
 
 /** Reads the replicated store. Pure: the same store and arguments give the same answer. */
@@ -50,6 +51,8 @@ export interface PrepareContext {
   readonly datacenter: string;
   /** The servers that share the log. */
   readonly group: ServerGroup;
+  /** The way to other datacenters, for prepared queries. */
+  readonly failover: Failover;
   /** Limits that the operator sets. */
   readonly sessionTtlMinMs: number;
 }

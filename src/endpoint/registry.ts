@@ -9,6 +9,7 @@ import * as health from "./health.ts";
 import * as kv from "./kv.ts";
 import * as operator from "./operator.ts";
 import * as query from "./query.ts";
+import * as queryFailover from "./query-failover.ts";
 import * as session from "./session.ts";
 import * as txn from "./txn.ts";
 import * as ui from "./ui.ts";
@@ -34,6 +35,7 @@ const areas: readonly object[] = [
   kv,
   operator,
   query,
+  queryFailover,
   session,
   txn,
   ui,

@@ -1,4 +1,5 @@
 // What a server is made with.
+import type { Failover } from "../endpoint/failover.ts";
 import type { Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration, RaftTimings } from "../raft/types.ts";
@@ -23,6 +24,8 @@ export interface ServerOptions {
   address(id: string): string | null;
   timings: RaftTimings;
   sessionTtlMinMs: number;
+  /** The way to other datacenters. */
+  failover: Failover;
   /** Entries after which a snapshot is due, if the last one is `snapshotIntervalMs` old. */
   snapshotThreshold: number;
   snapshotIntervalMs: number;

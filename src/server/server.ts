@@ -2,6 +2,7 @@
 // commands. The way of a write: `command` → the endpoint's `prepare` → the log → `#apply` → the store's result and
 // changes → whoever waits.
 import { decode, encode } from "../codec/value.ts";
+import type { Failover } from "../endpoint/failover.ts";
 import type { CommandEndpoint, PrepareContext, QueryEndpoint } from "../endpoint/endpoint.ts";
 import type { Timers } from "../host/timers.ts";
 import type { LoadedLog, Platform } from "../platform.ts";
@@ -49,6 +50,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly datacenter: string;
   readonly sessionTtlMinMs: number;
   readonly group: Group;
+  readonly failover: Failover;
   readonly #options: ServerOptions;
   readonly #platform: Platform;
   readonly #instruments: ServerInstruments;
@@ -86,6 +88,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.#leadership = new ChangeSignal(options.timers);
     this.datacenter = options.datacenter;
     this.sessionTtlMinMs = options.sessionTtlMinMs;
+    this.failover = options.failover;
     this.random = new Random(seedOf(options.platform.random(4)));
     this.group = new Group({
       ...options,
@@ -191,6 +194,17 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         sendSnapshot: (to, term) => this.#replication.sendSnapshot(to, term),
         install: (point) => this.#install(point),
         snapshotRefused: (index) => this.#replication.refused(index),
+        spaceChanged: (error) => {
+          if (error === null) this.#options.log("info", "the log has space again");
+          else
+            this.#options.log(
+              "error",
+              "the disk is full: this server takes no writes and does not lead until it has space",
+              {
+                error,
+              },
+            );
+        },
         peerLostData: (id) =>
           this.#options.log(
             "error",
