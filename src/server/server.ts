@@ -36,7 +36,8 @@ import { Replication } from "./replication.ts";
 import { type LoggedCommand, type Restore, Restores } from "./restores.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { SnapshotTaker } from "./snapshot-taker.ts";
-import { encodeSnapshot, loadSnapshot } from "./snapshots.ts";
+import { encodeSnapshot, type LoadedSnapshot, loadSnapshot } from "./snapshots.ts";
+import { StoredState } from "./stored-state.ts";
 
 const SHARED_ANSWERS_MAX = 16_384;
 const NOTHING = new Uint8Array(0);
@@ -62,7 +63,9 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly #snapshots: SnapshotTaker;
   readonly #restores = new Restores();
   #consensus: Consensus | null = null;
-  #state = new StateStore();
+  /** Where the platform keeps the state; null when it is in memory. */
+  readonly #stored: StoredState | null;
+  #state: StateStore;
   /** The store's index less the log's: a state restored from elsewhere may be ahead of this log. */
   #indexOffset = 0;
   /** The log index applied last. */
@@ -77,6 +80,9 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#platform = options.platform;
+    const { tables } = options.platform;
+    this.#stored = tables === undefined ? null : new StoredState(tables);
+    this.#state = new StateStore();
     this.#instruments = new ServerInstruments(options.meter);
     this.timers = options.timers;
     this.#leadership = new ChangeSignal(options.timers);
@@ -122,6 +128,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       grown: () => this.#applied - this.#running.raft.snapshotIndex,
       point: () => this.#running.pointAt(this.#applied),
       state: () => this.#state,
+      isStored: this.#stored !== null,
       taken: (point) => this.#running.snapshotTaken(point),
     });
     this.#duties = new LeaderDuties({
@@ -166,18 +173,15 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   /** Reads log and snapshot back and takes part. @throws when what is stored is damaged: the message says what to do. */
   async start(): Promise<void> {
     await this.group.recovery.load();
-    const { log, blobs } = this.#platform;
-    const snapshot = await loadSnapshot(blobs, (name, error) =>
-      this.#options.log("error", "snapshot is damaged and is passed over", { name, error }),
-    );
+    const { log } = this.#platform;
+    const snapshot = this.#stored?.load() ?? (await this.#loadSnapshot());
     const stored: LoadedLog = await log.load();
     const point = snapshot?.point ?? null;
     const { base, entries, reset } = reconcileLog(stored, point);
     if (reset) await log.reset(base.index, base.term);
     const loaded: LoadedLog = { hardState: stored.hardState, base, entries: [...entries] };
-    if (snapshot !== null) {
-      this.#replace(snapshot.store, snapshot.point.index);
-    }
+    if (snapshot !== null) this.#replace(snapshot.store, snapshot.point.index);
+    else if (this.#stored !== null) this.#state = this.#stored.create();
     this.#consensus = new Consensus(
       {
         platform: this.#platform,
@@ -223,6 +227,12 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.group.changed();
     this.#snapshots.start();
     this.group.recovery.start();
+  }
+
+  #loadSnapshot(): Promise<LoadedSnapshot | null> {
+    return loadSnapshot(this.#platform.blobs, (name, error) =>
+      this.#options.log("error", "snapshot is damaged and is passed over", { name, error }),
+    );
   }
 
   /** Ends what is under way; the log stays as it is. */
@@ -283,7 +293,12 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     const store = this.#replication.take(point.index);
     if (point.index <= this.#applied) return;
     assert(store !== null, `the snapshot of ${point.index} was not received`);
-    this.#replace(store, point.index);
+    if (this.#stored === null) this.#replace(store, point.index);
+    else
+      this.#stored.apply((stored) => {
+        this.#replace(stored.fill(store), point.index);
+        return { store: this.#state, point };
+      });
     this.#options.log("info", "installed snapshot", { index: point.index });
   }
 
@@ -401,6 +416,15 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   #apply(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
+    if (this.#stored === null) this.#applyEntry(entry, pending);
+    else
+      this.#stored.apply(() => {
+        this.#applyEntry(entry, pending);
+        return { store: this.#state, point: this.#running.pointAt(entry.index) };
+      });
+  }
+
+  #applyEntry(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     this.#applied = entry.index;
     if (entry.kind !== "command") {
       this.#state.skip(entry.index + this.#indexOffset);
@@ -492,7 +516,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
-    const store = this.#restores.storeOf(command);
+    const restored = this.#restores.storeOf(command);
+    const store = this.#stored === null ? restored : this.#stored.fill(restored);
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
     const index = entry.index + this.#indexOffset;
     if (index > store.lastIndex) store.skip(index);

@@ -167,6 +167,10 @@ class View<V> implements OrderedMapView<V> {
     visitNode(this.root, from, to, visit);
   }
 
+  visitKeys(from: string | null, to: string | null, visit: (key: string) => boolean | void): void {
+    visitNode(this.root, from, to, (_, key) => visit(key));
+  }
+
   maxWeight(from: string | null, to: string | null): number {
     if (this.weigh === undefined) return 0;
     return rangeWeight(this.root, from, to, this.weigh);
