@@ -224,6 +224,7 @@ export class Agent implements Topology {
       logs,
       reconciled: this.#instruments.reconcile,
       bootstrap,
+      remote: () => this.route,
       failover: failoverOf({ route: () => this.route, timers, logger: this.log }),
       self: () => this.self,
       members: () => this.#members,

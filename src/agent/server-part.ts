@@ -13,6 +13,7 @@ import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { RequestOutcomes } from "../rpc/request-ids.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
+import type { Remote } from "../server/replication-link.ts";
 import { Server } from "../server/server.ts";
 import type { Command, ConfigEntryInput } from "../state/command.ts";
 import { OperationalError } from "../types/error.ts";
@@ -42,6 +43,8 @@ export interface ServerPartOptions {
   readonly bootstrap: Configuration | undefined;
   /** The way to other datacenters. */
   readonly failover: Failover;
+  /** The door of requests, which is made after this. */
+  readonly remote: () => Remote;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
@@ -119,6 +122,8 @@ export class ServerPart {
       id: config.nodeId,
       ownAddress,
       datacenter: config.datacenter,
+      primaryDatacenter: config.primaryDatacenter,
+      remote: options.remote,
       bootstrap: options.bootstrap ?? bootstrapConfiguration(config),
       client,
       address: () => null,
@@ -313,9 +318,17 @@ export class ServerPart {
       .catch((error: unknown) => log.error("failed to initialise autopilot", { error }));
   }
 
-  /** A leader writes the configuration entries of its files that are not there yet. */
+  /** The primary's leader writes the configuration entries of its files that are not there yet. */
   async #bootstrapConfigEntries(): Promise<void> {
     const log = this.#options.logs.logger("agent.server");
+    const { federation } = this.server;
+    if (!federation.isPrimary) {
+      if (this.#configEntries.length > 0)
+        log.info("config_entries.bootstrap is left to the primary datacenter", {
+          primary: federation.primary.Datacenter,
+        });
+      return;
+    }
     for (const entry of this.#configEntries) {
       const { Kind: kind, Name: name } = entry;
       try {

@@ -5,6 +5,7 @@ import * as catalog from "./catalog.ts";
 import * as configEntry from "./config-entry.ts";
 import * as coordinate from "./coordinate.ts";
 import type { CommandEndpoint, QueryEndpoint } from "./endpoint.ts";
+import * as federation from "./federation.ts";
 import * as health from "./health.ts";
 import * as kv from "./kv.ts";
 import * as operator from "./operator.ts";
@@ -31,6 +32,7 @@ const areas: readonly object[] = [
   catalog,
   configEntry,
   coordinate,
+  federation,
   health,
   kv,
   operator,

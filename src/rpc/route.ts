@@ -4,6 +4,7 @@
 // uses. Retries happen here and nowhere else, and only of what certainly was not done: while there is no leader, or the one
 // asked leads no more, a request is held and tried again as long as `rpc_hold_timeout` allows.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { ForPrimary } from "../endpoint/federation.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
 import type { Answer, Authority, QueryOptions, Topology, Upstream } from "./authority.ts";
@@ -124,12 +125,30 @@ export class Route {
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string): R | Promise<R> {
     this.#requireLocal(datacenter);
     const server = this.#server;
+    const primary = endpoint.isForPrimary === true ? (server?.primaryElsewhere ?? null) : null;
+    if (primary !== null && (args as ForPrimary).forwarded === undefined)
+      return this.#atPrimary(endpoint, { ...args, forwarded: primary.forwarded }, primary.datacenter);
     if (server !== null && server.readable && server.alone) return server.command(endpoint, args);
     return this.#held(
       this.#undone,
       (leader) => leader.command(endpoint, args),
       (peer) => this.#unlessLost(peer, "outcome-unknown", callCommand(this.#target(peer), endpoint, args)),
     );
+  }
+
+  /** @throws OperationalError that names the primary when there is no way to it: nobody else may take its writes. */
+  async #atPrimary<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string): Promise<R> {
+    try {
+      return await this.command(endpoint, args, datacenter);
+    } catch (error) {
+      if (!(error instanceof OperationalError) || !(SILENT.has(error.code) || error.code === "no-path-to-datacenter"))
+        throw error;
+      throw new OperationalError(
+        error.code,
+        `this is written in the primary datacenter, ${datacenter}, which does not answer: ${error.message}; what is stored can still be read`,
+        { cause: error },
+      );
+    }
   }
 
   /** What a command that only asks says at this server, or at the one that a client uses, whoever leads. */

@@ -19,6 +19,8 @@ export interface OrderedMapView<V> {
   scan(from?: string | null, to?: string | null): IterableIterator<[string, V]>;
   /** The same without an allocation per entry; ends early when `visit` returns false. */
   visit(from: string | null, to: string | null, visit: (value: V, key: string) => boolean | void): void;
+  /** The entries in the range whose weight is above `weight`, in order: the rest costs next to nothing. */
+  visitAbove(from: string | null, to: string | null, weight: number, visit: (value: V, key: string) => void): void;
   /** The greatest weight in the range, 0 when it is empty: logarithmic, whatever the range holds. */
   maxWeight(from: string | null, to: string | null): number;
 }

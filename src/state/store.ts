@@ -4,12 +4,14 @@
 import type {
   AutopilotConfig,
   ConfigEntry,
+  Federation,
   HealthCheck,
   KVEntry,
   Node,
   NodeCoordinate,
   NodeService,
   PreparedQuery,
+  ReplicationLink,
   Session,
 } from "../types/records.ts";
 import { assert } from "../util/assert.ts";
@@ -17,7 +19,9 @@ import { applyCommand } from "./apply.ts";
 import { findNode, instanceHealth, serviceInstances, usageOf } from "./catalog-read.ts";
 import type { Change } from "./change.ts";
 import type { Command, CommandResult, CommandValues, TxnOperation, TxnOutcome } from "./command.ts";
+import { federationRestored } from "./federation.ts";
 import { IndexTable } from "./index-table.ts";
+import { changesSince, type ChangesArgs, type Feed, rangeAfter, type RangeArgs } from "./kv-feed.ts";
 import type {
   InstanceHealth,
   NodeServices,
@@ -41,10 +45,12 @@ import {
   connectTopic,
   COORDINATES_TOPIC,
   coordinateTopic,
+  FEDERATION_TOPIC,
   INSTANCES_TOPIC,
   KV_PREFIX_TOPIC,
   KV_TOPIC,
   kvPrefixTopic,
+  LINKS_TOPIC,
   nodeChecksTopic,
   nodeSessionsTopic,
   NODES_TOPIC,
@@ -95,6 +101,14 @@ export class StateStore {
   skip(index: number): void {
     assert(Number.isSafeInteger(index) && index > this.#lastIndex, `index ${index} is above ${this.#lastIndex}`);
     this.#lastIndex = index;
+  }
+
+  /** Notes that entry `index` put this store in the place of another one. */
+  restored(index: number): void {
+    this.skip(Math.max(index, this.#lastIndex + 1));
+    const tx = new Transaction(this.#tables, this.#lastIndex);
+    federationRestored(tx);
+    this.#settle(tx);
   }
 
   /** Makes the changes final: tombstones and the indexes of topics. Gives the topics. */
@@ -277,6 +291,46 @@ export class StateStore {
   }
   autopilotConfig(): Read<AutopilotConfig | null> {
     return this.#read(this.#tables.autopilot.record, AUTOPILOT_TOPIC);
+  }
+
+  // Other datacenters.
+
+  /** What this datacenter is among others, null while nobody has said so. */
+  federation(): Read<Federation | null> {
+    return this.#read(this.#tables.federation.record, FEDERATION_TOPIC);
+  }
+  /** True while some keys carry stamps. */
+  get stamping(): boolean {
+    return this.#tables.federation.twoWay.length > 0;
+  }
+  /** How far a rule's replication has come. */
+  link(key: string): Read<ReplicationLink | null> {
+    return this.#read(this.#tables.links.records.get(key) ?? null, LINKS_TOPIC);
+  }
+  /** What changed under a prefix since an index, in order. */
+  kvChanges(args: ChangesArgs): Read<Feed> {
+    const { prefix } = args;
+    const value = changesSince(this.#tables, args, this.#lastIndex);
+    return { value, index: this.#tables.kv.prefixIndex(prefix), topics: [kvPrefixTopic(prefix)] };
+  }
+  /** The keys under a prefix after another one. */
+  kvRange(args: RangeArgs): Read<Feed> {
+    const { prefix } = args;
+    const value = rangeAfter(this.#tables, args, this.#lastIndex);
+    return { value, index: this.#tables.kv.prefixIndex(prefix), topics: [kvPrefixTopic(prefix)] };
+  }
+  /** The index of the last change under the prefix that is not forgotten, 0 when there is none. */
+  kvTouched(prefix: string): number {
+    return this.#tables.kv.touched(prefix);
+  }
+  /** The deletions whose stamps are kept, and the earliest time among them. */
+  keptDeletions(): { count: number; earliestMs: number } {
+    let [count, earliestMs] = [0, Number.POSITIVE_INFINITY];
+    this.#tables.stamps.records.visitAbove(null, null, 0, ({ Ms }) => {
+      count++;
+      earliestMs = Math.min(earliestMs, Ms);
+    });
+    return { count, earliestMs };
   }
 
   // The store itself.

@@ -5,11 +5,13 @@ import type { Change, TableName, TableRecords } from "./change.ts";
 import { CheckTable } from "./check.ts";
 import { AutopilotTable, ConfigTable } from "./config-entry.ts";
 import { CoordinateTable } from "./coordinate.ts";
+import { FederationTable, LinkTable } from "./federation.ts";
 import { KVTable } from "./kv.ts";
 import { NodeTable } from "./node.ts";
 import { QueryTable } from "./prepared-query.ts";
 import { ServiceTable } from "./service.ts";
 import { SessionTable } from "./session.ts";
+import { StampTable } from "./stamp.ts";
 import { StateHash } from "./state-hash.ts";
 import { Floor } from "./tombstone.ts";
 
@@ -25,6 +27,9 @@ export class Tables {
   readonly config: ConfigTable = new ConfigTable();
   readonly coordinates: CoordinateTable = new CoordinateTable();
   readonly autopilot: AutopilotTable = new AutopilotTable();
+  readonly federation: FederationTable = new FederationTable();
+  readonly links: LinkTable = new LinkTable();
+  readonly stamps: StampTable = new StampTable();
   readonly hash: StateHash = new StateHash();
 
   /** Puts what a change says. */
@@ -57,6 +62,15 @@ export class Tables {
       case "autopilot":
         this.autopilot.write(change.key, change.before, change.after);
         return this.#rehash("autopilot", change.key, change.before, change.after);
+      case "federation":
+        this.federation.write(change.after);
+        return this.#rehash("federation", change.key, change.before, change.after);
+      case "links":
+        this.links.write(change.key, change.after);
+        return this.#rehash("links", change.key, change.before, change.after);
+      case "stamps":
+        this.stamps.write(change.key, change.before, change.after);
+        return this.#rehash("stamps", change.key, change.before, change.after);
       case "service-names":
         return this.services.writeName(change.key, change.after);
       default:
