@@ -123,6 +123,7 @@ export class ServerPart {
       ownAddress,
       datacenter: config.datacenter,
       primaryDatacenter: config.primaryDatacenter,
+      kvReplication: config.kvReplication,
       remote: options.remote,
       bootstrap: options.bootstrap ?? bootstrapConfiguration(config),
       client,

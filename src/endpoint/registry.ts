@@ -8,6 +8,7 @@ import type { CommandEndpoint, QueryEndpoint } from "./endpoint.ts";
 import * as federation from "./federation.ts";
 import * as health from "./health.ts";
 import * as kv from "./kv.ts";
+import * as kvFeed from "./kv-feed.ts";
 import * as operator from "./operator.ts";
 import * as query from "./query.ts";
 import * as queryFailover from "./query-failover.ts";
@@ -35,6 +36,7 @@ const areas: readonly object[] = [
   federation,
   health,
   kv,
+  kvFeed,
   operator,
   query,
   queryFailover,

@@ -3,15 +3,23 @@
 // a secondary, of configuration entries from the primary. What guards a move: the primary's epoch only rises, in the log of each
 // datacenter; the old primary steps down in its log before the new one takes over, and the new one has then all that the old one had.
 import { configEntryList } from "../endpoint/config-entry.ts";
-import type { FederationStatus, FederationView, ForPrimary, Forwarded } from "../endpoint/federation.ts";
+import {
+  federationIdentify,
+  type FederationStatus,
+  type FederationView,
+  type ForPrimary,
+  type Forwarded,
+} from "../endpoint/federation.ts";
 import type { Timer } from "../host/timers.ts";
 import { ConfigEntriesKind, entriesBatch, type EntriesBatch } from "../replicator/config-entries.ts";
+import { KVKind } from "../replicator/kv.ts";
 import { type PrimaryBatch, PrimaryKind } from "../replicator/primary.ts";
 import type { Change } from "../state/change.ts";
-import type { Command, CommandValue } from "../state/command.ts";
+import type { Command, CommandValue, KVReplicated } from "../state/command.ts";
+import { sameData } from "../state/equal.ts";
 import type { StateStore } from "../state/store.ts";
 import { OperationalError } from "../types/error.ts";
-import type { ConfigEntry, Primary } from "../types/records.ts";
+import type { ConfigEntry, KVRule, KVRuleInput, Primary } from "../types/records.ts";
 import { type Link, type LinkHost, ReplicationLink } from "./replication-link.ts";
 
 /** What it needs of the server. */
@@ -19,6 +27,8 @@ export interface FederationHost extends LinkHost {
   readonly datacenter: string;
   /** `primary_datacenter` of the files. */
   readonly primaryDatacenter: string;
+  /** `kv_replication` of the files. */
+  readonly kvReplication: readonly KVRuleInput[];
   readonly server: {
     readonly state: StateStore;
     readonly leading: boolean;
@@ -110,7 +120,22 @@ export class Federation implements FederationView {
           epoch: primary.Epoch,
         },
       );
+    void this.#setRules();
     this.look();
+  }
+
+  /** The rules of this leader's files take the place of those in the store, so that all servers stamp alike. */
+  async #setRules(): Promise<void> {
+    const { kvReplication, datacenter, server, log } = this.#host;
+    const stored = (server.state.federation().value?.Rules ?? []).map(({ Since: _since, ...rule }) => rule);
+    if (sameData(stored, kvReplication)) return;
+    try {
+      await server.write({ type: "federation.set", datacenter, rules: [...kvReplication] });
+      log("info", "kv_replication of the configuration counts from now on", { rules: kvReplication.length });
+    } catch (error) {
+      // Who leads next does it.
+      if (server.leading) log("error", "failed to store kv_replication", { error });
+    }
   }
 
   stop(): void {
@@ -178,7 +203,43 @@ export class Federation implements FederationView {
           }),
       );
     }
+    for (const rule of this.#host.server.state.federation().value?.Rules ?? [])
+      wanted.set(`kv ${JSON.stringify(rule)}`, () => this.#kvLink(rule));
     return wanted;
+  }
+
+  #kvLink(rule: KVRule): Link {
+    const host = this.#host;
+    const { datacenter, server } = host;
+    const kind = new KVKind({ datacenter, state: () => server.state }, rule);
+    const { From: source, Prefix: prefix, ToPrefix: toPrefix, Mode: mode } = rule;
+    /** The source has named its history, as far as is known. */
+    let isNamed = false;
+    return new ReplicationLink(host, {
+      name: { kind: "kv", source, prefix, toPrefix, mode },
+      kind,
+      prepare: async (isFailing) => {
+        if (isNamed && !isFailing) return;
+        await host.remote().command(federationIdentify, null, source);
+        isNamed = true;
+      },
+      write: async (batch) => {
+        const result = await server.write(batch);
+        if (result === false) throw new OperationalError("conflict", "the link has moved on meanwhile");
+        const { Conflicts: conflicts, ConflictKeys: keys } = result as KVReplicated;
+        if (conflicts > 0)
+          host.log("warn", "keys were written in two datacenters at once: of each the newest version stays", {
+            source,
+            prefix,
+            conflicts,
+            keys,
+          });
+      },
+      counts: () => {
+        const stored = kind.stored;
+        return { written: stored?.Written ?? 0, deleted: stored?.Deleted ?? 0, conflicts: stored?.Conflicts ?? 0 };
+      },
+    });
   }
 
   get #entries(): readonly ConfigEntry[] {

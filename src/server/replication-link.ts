@@ -28,7 +28,7 @@ export interface LinkOptions<B> {
   readonly name: Pick<LinkStatus, "kind" | "source" | "prefix" | "toPrefix" | "mode">;
   readonly kind: Kind<Question, QuestionAnswer, B>;
   /** Asked before every question: what must be there first. */
-  prepare?(): Promise<void>;
+  prepare?(isFailing: boolean): Promise<void>;
   write(batch: B): Promise<void>;
   /** Counts since the rule began. */
   counts?(): Pick<LinkStatus, "written" | "deleted" | "conflicts">;
@@ -109,7 +109,7 @@ export class ReplicationLink<B> implements Link {
   }
 
   async #ask({ datacenter, endpoint, args, index }: Question): Promise<QuestionAnswer> {
-    await this.#options.prepare?.();
+    await this.#options.prepare?.(this.isFailing);
     const options: QueryOptions = { consistency: "default", index, waitMs: QUESTION_WAIT_MS };
     const answer: Answer<unknown> = await this.#host.remote().query(endpoint, args, options, datacenter);
     return { value: answer.shared.read.value, index: answer.index };

@@ -8,7 +8,7 @@ import type {
   HealthCheck,
   Indexed,
   KVEntry,
-  KVRule,
+  KVRuleInput,
   Node,
   NodeCoordinate,
   NodeService,
@@ -160,9 +160,6 @@ export interface FederationSet {
   /** Takes the place of all rules before; what only those needed is forgotten. */
   rules?: KVRuleInput[];
 }
-/** A rule as files give it. */
-export type KVRuleInput = Omit<KVRule, "Since">;
-
 /**
  * What the primary has and this datacenter had not: all of it or nothing, and only while the primary is that of `epoch` and
  * is another datacenter. With `primary` this datacenter takes over from it.

@@ -3,8 +3,8 @@
 // (https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#primary_datacenter).
 // Invariant: the primary's (epoch, name) never falls, so that of two datacenters which both believe to be the primary one gives way.
 
-import type { Federation, KVRule, Primary, ReplicationLink } from "../types/records.ts";
-import type { CommandResult, FederationSet, KVRuleInput, Replicate } from "./command.ts";
+import type { Federation, KVRule, KVRuleInput, Primary, ReplicationLink } from "../types/records.ts";
+import type { CommandResult, FederationSet, Replicate } from "./command.ts";
 import { configDelete, configSet } from "./config-entry.ts";
 import { sameData, sameRecord } from "./equal.ts";
 import { createOrderedMap } from "./ordered-map.ts";

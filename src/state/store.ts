@@ -7,6 +7,7 @@ import type {
   Federation,
   HealthCheck,
   KVEntry,
+  KVRule,
   Node,
   NodeCoordinate,
   NodeService,
@@ -18,9 +19,10 @@ import { assert } from "../util/assert.ts";
 import { applyCommand } from "./apply.ts";
 import { findNode, instanceHealth, serviceInstances, usageOf } from "./catalog-read.ts";
 import type { Change } from "./change.ts";
-import type { Command, CommandResult, CommandValues, TxnOperation, TxnOutcome } from "./command.ts";
+import type { Command, CommandResult, CommandValues, KVVersion, TxnOperation, TxnOutcome } from "./command.ts";
 import { federationRestored } from "./federation.ts";
 import { IndexTable } from "./index-table.ts";
+import { prefixEnd } from "./key.ts";
 import { changesSince, type ChangesArgs, type Feed, rangeAfter, type RangeArgs } from "./kv-feed.ts";
 import type {
   InstanceHealth,
@@ -34,6 +36,7 @@ import type {
 import { isTemplate } from "./prepared-query.ts";
 import { SnapshotLoader, takeSnapshot } from "./snapshot.ts";
 import type { SnapshotRecord, StateSnapshot } from "./snapshot.ts";
+import { hasSeen, versionOf } from "./stamp.ts";
 import { Tables } from "./tables.ts";
 import {
   AUTOPILOT_TOPIC,
@@ -318,6 +321,24 @@ export class StateStore {
     const { prefix } = args;
     const value = rangeAfter(this.#tables, args, this.#lastIndex);
     return { value, index: this.#tables.kv.prefixIndex(prefix), topics: [kvPrefixTopic(prefix)] };
+  }
+  /** True when what is here under a key has taken this version into account, or is it. */
+  hasVersion(key: string, version: KVVersion): boolean {
+    const local = versionOf(this.#tables, key);
+    const { Ms, Origin, Seen } = version;
+    return local !== null && hasSeen(local, { Ms, Origin, Seen: Seen ?? {} });
+  }
+  /** Calls `visit` for the keys under a prefix from one on, until it returns false. */
+  visitKeys(prefix: string, from: string, visit: (key: string) => boolean): void {
+    this.#tables.kv.entries.visit(from, prefixEnd(prefix), (_, key) => visit(key));
+  }
+  /** The rule by which what is under a key, or under a prefix, is a copy of another datacenter's; null when it is not. */
+  copyOf(key: string, isPrefix: boolean = false): KVRule | null {
+    const { copies } = this.#tables.federation;
+    if (copies.length === 0) return null;
+    const covers = ({ ToPrefix }: KVRule): boolean =>
+      key.startsWith(ToPrefix) || (isPrefix && ToPrefix.startsWith(key));
+    return copies.find(covers) ?? null;
   }
   /** The index of the last change under the prefix that is not forgotten, 0 when there is none. */
   kvTouched(prefix: string): number {

@@ -179,6 +179,9 @@ export interface KVRule {
   Since: number;
 }
 
+/** A rule as files give it. */
+export type KVRuleInput = Omit<KVRule, "Since">;
+
 /** What a datacenter knows of itself among others. There is one record at most. */
 export interface Federation extends Indexed {
   /** This datacenter's name. */
