@@ -2,7 +2,6 @@
 // reach it, and the work of a leader that needs to know the members of the LAN pool.
 import type { AgentConfig, RaftConfig } from "../config/config-types.ts";
 import { configEntrySet, readConfigEntry } from "../endpoint/config-entry.ts";
-import type { Failover } from "../endpoint/failover.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import { LEASE_SHARE } from "../raft/options.ts";
@@ -11,9 +10,9 @@ import type { Upstream } from "../rpc/authority.ts";
 import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { RequestOutcomes } from "../rpc/request-ids.ts";
+import type { Route } from "../rpc/route.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
-import type { Remote } from "../server/replication-link.ts";
 import { Server } from "../server/server.ts";
 import type { Command, ConfigEntryInput } from "../state/command.ts";
 import { OperationalError } from "../types/error.ts";
@@ -24,6 +23,7 @@ import { joinHostPort } from "../util/ip-address.ts";
 import { userMap } from "../util/user-map.ts";
 import type { Logs } from "./logs.ts";
 import type { Metrics } from "./metrics.ts";
+import { failoverOf } from "./prepared-queries.ts";
 import { Servers } from "./servers.ts";
 
 /** What it works with. */
@@ -41,10 +41,8 @@ export interface ServerPartOptions {
   readonly reconciled: Pick<Sample, "add">;
   /** The servers of a new group, this one among them and the same on each; absent: what the configuration says. */
   readonly bootstrap: Configuration | undefined;
-  /** The way to other datacenters. */
-  readonly failover: Failover;
   /** The door of requests, which is made after this. */
-  readonly remote: () => Remote;
+  readonly route: () => Route;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
@@ -124,13 +122,13 @@ export class ServerPart {
       datacenter: config.datacenter,
       primaryDatacenter: config.primaryDatacenter,
       kvReplication: config.kvReplication,
-      remote: options.remote,
+      remote: options.route,
       bootstrap: options.bootstrap ?? bootstrapConfiguration(config),
       client,
       address: () => null,
       timings: raftTimings(config.raft),
       sessionTtlMinMs: config.sessionTtlMinMs,
-      failover: options.failover,
+      failover: failoverOf({ route: options.route, timers, logger: logs.logger("agent") }),
       snapshotThreshold: config.raft.snapshotThreshold,
       snapshotIntervalMs: config.raft.snapshotIntervalMs,
       trailingEntries: config.raft.trailingLogs,

@@ -50,13 +50,6 @@ export class Context {
     return this.tail;
   }
 
-  /** For what only this agent's datacenter can answer. @throws OperationalError `no-path-to-datacenter` for another one. */
-  requireLocalDatacenter(): void {
-    const { datacenter } = this;
-    if (datacenter !== "" && datacenter !== this.agent.datacenter)
-      throw new OperationalError("no-path-to-datacenter", "No path to datacenter");
-  }
-
   /** The whole body. @throws OperationalError `payload-too-large`. */
   body(limitBytes: number): Promise<Uint8Array> {
     return this.request.body(limitBytes);

@@ -25,7 +25,6 @@ export const statusRoutes: readonly RouteRow[] = [
 ];
 
 function replyOf(c: Context, pick: (group: GroupStatus) => unknown): Reply | Promise<Reply> {
-  c.requireLocalDatacenter();
-  const status = c.agent.groupStatus();
+  const status = c.agent.groupStatus(c.datacenter);
   return status instanceof Promise ? status.then((late) => c.reply(pick(late))) : c.reply(pick(status));
 }

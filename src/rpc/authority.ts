@@ -67,8 +67,10 @@ export interface Upstream {
 
 /** A server's own store and log. */
 export interface Authority {
-  /** Where commands for the primary go, and what is said to it; null when this datacenter is the primary. */
-  readonly primaryElsewhere: { readonly datacenter: string; readonly forwarded: Forwarded } | null;
+  readonly federation: {
+    /** Where commands for the primary go, and what is said to it; null when this datacenter is the primary. */
+    readonly elsewhere: { readonly datacenter: string; readonly forwarded: Forwarded } | null;
+  };
   /** True while answers from here are linearizable without asking anyone. */
   readonly readable: boolean;
   /** This server leads, and everything before its term is applied. */

@@ -20,6 +20,8 @@ export interface PeerIdentity {
 export interface Peer {
   readonly id: string;
   readonly address: string;
+  /** When it is another one than the caller's own. */
+  readonly datacenter?: string;
 }
 
 /** The way in. */
@@ -58,7 +60,7 @@ export class PeerDoor {
     if (request.datacenter !== datacenter)
       throw new OperationalError(
         "no-path-to-datacenter",
-        `agent ${id} is of datacenter ${datacenter}, not ${request.datacenter}`,
+        `agent ${id} is of datacenter '${datacenter}', not '${request.datacenter}'`,
       );
     if (request.to !== "" && request.to !== id)
       throw new OperationalError("unreachable", `agent ${request.to} is not here: this is ${id}`);
@@ -92,18 +94,16 @@ export class PeerClient {
    * `outcome-unknown` when it may have.
    */
   async call(peer: Peer, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    return decodeReply(
-      await this.#peers.call(peer.address, path, concat([this.#head(peer.id, path), body]), timeoutMs),
-    );
+    return decodeReply(await this.#peers.call(peer.address, path, concat([this.#head(peer, path), body]), timeoutMs));
   }
 
   /** The same bytes before every call to one agent and path. */
-  #head(to: string, path: string): Uint8Array {
-    const key = `${to} ${path}`;
+  #head({ id: to, datacenter: other }: Peer, path: string): Uint8Array {
+    const key = other === undefined ? `${to} ${path}` : `${to} ${path} ${other}`;
     let head = this.#heads.get(key);
     if (head === undefined) {
       const { id, datacenter, address } = this.#identity;
-      head = encodeRequestHead({ datacenter, from: id, address, to, path });
+      head = encodeRequestHead({ datacenter: other ?? datacenter, from: id, address, to, path });
       if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
       this.#heads.set(key, head);
     }

@@ -15,15 +15,15 @@ import type {
   RaftEffect,
   RaftInput,
   RaftTimings,
-  RejectReason,
   Role,
   SnapshotPoint,
 } from "../raft/types.ts";
-import { type ErrorCode, OperationalError } from "../types/error.ts";
+import { OperationalError } from "../types/error.ts";
 import { assert, unreachable } from "../util/assert.ts";
 import type { Sample } from "../util/instrument.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { MessageReply } from "./message-reply.ts";
+import { diskFull, noLeader, outcomeUnknown, rejection, shuttingDown } from "./proposal-errors.ts";
 
 /** A proposal on its way: handed to `apply` with its entry, or failed. */
 export interface Proposal {
@@ -48,6 +48,8 @@ export interface ConsensusHost {
   install(snapshot: SnapshotPoint): void;
   /** A received snapshot is of no use, and may be deleted. */
   snapshotRefused(index: number): void;
+  /** The log finds no space, or some again: an operator wants to know, though the server goes on. */
+  spaceChanged(error: OperationalError | null): void;
   /** A server has lost its disk: only an operator can help. */
   peerLostData(id: string): void;
   /** The server can go on no more: a broken invariant, or a disk whose state is unknown. */
@@ -65,6 +67,9 @@ export interface ConsensusOptions {
 
 /** How long after the loss of leadership a proposal may wait for the log to tell its fate. */
 const FATE_MS = 2000;
+/** When a compaction is tried again that a full disk refused: sooner than entries are, so that it comes without them. */
+const COMPACT_AGAIN_MS = 100;
+
 /** One server's part in the group. */
 export class Consensus {
   readonly #host: ConsensusHost;
@@ -81,6 +86,11 @@ export class Consensus {
   #heldReply: MessageReply | null = null;
   readonly #commits = new GroupCommit((entries) => this.#driver.dispatch({ type: "propose", entries }));
   #fateTimer: Timer | null = null;
+  /** The last write found no space. */
+  #isDiskFull = false;
+  /** The furthest compaction that a full disk has refused. */
+  #refusedCompaction: { index: number; term: number } | null = null;
+  #compactTimer: Timer | null = null;
   #ref = 0;
 
   constructor(host: ConsensusHost, options: ConsensusOptions) {
@@ -179,6 +189,7 @@ export class Consensus {
   stop(): void {
     this.#driver.stop();
     this.#host.timers.cancel(this.#fateTimer);
+    this.#host.timers.cancel(this.#compactTimer);
     this.#failAll(shuttingDown());
   }
 
@@ -299,10 +310,7 @@ export class Consensus {
         this.#host.configurationChanged(effect.configuration);
         return;
       case "compact":
-        this.#write(
-          () => this.#log.compact(effect.index, effect.term),
-          () => {},
-        );
+        this.#compact(effect.index, effect.term);
         return;
       case "send":
         this.#send(effect.to, effect.message);
@@ -402,6 +410,7 @@ export class Consensus {
       () => this.#log.append(effect),
       () => {
         if (isLeader) dispatchLog.add(platform.now() - startedMs);
+        if (this.#isDiskFull && effect.entries.length > 0) this.#spaceChanged(null);
         this.#driver.dispatch({ type: "persisted", token });
         if (effect.then.length > 0) this.#sendAll(effect.then);
         this.#commits.written(token);
@@ -409,6 +418,26 @@ export class Consensus {
       () => {
         this.#driver.dispatch({ type: "persist-refused", token });
         this.#commits.release();
+      },
+    );
+  }
+
+  /**
+   * Nothing rests on it: a log that was not cut only holds more. A full disk may refuse it for no more than the entries that
+   * it came after, and it is what makes room, so it is tried until it is done.
+   */
+  #compact(index: number, term: number): void {
+    this.#write(
+      () => this.#log.compact(index, term),
+      () => {},
+      () => {
+        if (index > (this.#refusedCompaction?.index ?? 0)) this.#refusedCompaction = { index, term };
+        if (this.#compactTimer?.pending === true || this.#driver.stopped) return;
+        this.#compactTimer = this.#host.timers.after(COMPACT_AGAIN_MS, () => {
+          const refused = this.#refusedCompaction;
+          this.#refusedCompaction = null;
+          if (refused !== null && !this.#driver.stopped) this.#compact(refused.index, refused.term);
+        });
       },
     );
   }
@@ -428,8 +457,16 @@ export class Consensus {
   }
 
   #writeFailed(error: unknown, refused: (() => void) | undefined): void {
-    if (refused !== undefined && error instanceof OperationalError && error.code === "disk-full") refused();
-    else this.#stopped(error);
+    if (refused !== undefined && error instanceof OperationalError && error.code === "disk-full") {
+      this.#spaceChanged(error);
+      refused();
+    } else this.#stopped(error);
+  }
+
+  #spaceChanged(error: OperationalError | null): void {
+    if (this.#isDiskFull === (error !== null)) return;
+    this.#isDiskFull = error !== null;
+    this.#host.spaceChanged(error);
   }
 
   #stopped(error: unknown): void {
@@ -453,28 +490,3 @@ export class Consensus {
 }
 
 const hasEntries = (message: Message): boolean => message.type === "append-entries" && message.entries.length > 0;
-
-const shuttingDown = (): OperationalError => new OperationalError("shutting-down", "The agent is shutting down");
-
-const outcomeUnknown = (): OperationalError =>
-  new OperationalError("outcome-unknown", "leadership lost while committing log");
-
-const noLeader = (): OperationalError => new OperationalError("no-leader", "No cluster leader");
-
-const diskFull = (): OperationalError =>
-  new OperationalError(
-    "disk-full",
-    "The disk is full: the write was refused and nothing was changed. Free space on the data directory's disk",
-  );
-
-const REJECTIONS: Record<RejectReason, [ErrorCode, string]> = {
-  "not-leader": ["not-leader", "node is not the leader"],
-  transferring: ["not-leader", "leadership transfer in progress"],
-  "config-pending": ["refused", "a configuration change is already under way"],
-  "not-ready": ["no-leader", "No cluster leader"],
-  invalid: ["refused", "the configuration change is not possible"],
-  "not-caught-up": ["refused", "the server has not caught up yet"],
-  overloaded: ["rate-limited", "Too many writes wait to be committed, try again later"],
-  "disk-full": ["disk-full", diskFull().message],
-};
-const rejection = (reason: RejectReason): OperationalError => new OperationalError(...REJECTIONS[reason]);

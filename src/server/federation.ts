@@ -10,7 +10,6 @@ import {
   type ForPrimary,
   type Forwarded,
 } from "../endpoint/federation.ts";
-import type { Timer } from "../host/timers.ts";
 import { ConfigEntriesKind, entriesBatch, type EntriesBatch } from "../replicator/config-entries.ts";
 import { KVKind } from "../replicator/kv.ts";
 import { type PrimaryBatch, PrimaryKind } from "../replicator/primary.ts";
@@ -37,14 +36,10 @@ export interface FederationHost extends LinkHost {
   };
 }
 
-/** How often a leader looks which datacenters there are, while it has reason to think of others. */
-const LOOK_MS = 5000;
-
 /** What one server knows of the other datacenters, and its replicators while it leads. */
 export class Federation implements FederationView {
   readonly #host: FederationHost;
   readonly #links = new Map<string, Link>();
-  #timer: Timer | null = null;
   #leading = false;
 
   constructor(host: FederationHost) {
@@ -140,8 +135,6 @@ export class Federation implements FederationView {
 
   stop(): void {
     this.#leading = false;
-    this.#host.timers.cancel(this.#timer);
-    this.#timer = null;
     for (const link of this.#links.values()) link.stop();
     this.#links.clear();
   }
@@ -152,8 +145,11 @@ export class Federation implements FederationView {
     this.look();
   }
 
-  /** The links that there should be now are there, and no others. */
-  look(): void {
+  /**
+   * Sees to it that the links are there that should be now, and no others.
+   * @param isNews something is known of other datacenters that was not before: what waits tries at once.
+   */
+  look(isNews: boolean = false): void {
     if (!this.#leading) return;
     const wanted = this.#wanted();
     for (const [name, link] of this.#links) {
@@ -162,10 +158,7 @@ export class Federation implements FederationView {
       this.#links.delete(name);
     }
     for (const [name, make] of wanted) if (!this.#links.has(name)) this.#links.set(name, make());
-    const { timers } = this.#host;
-    timers.cancel(this.#timer);
-    // A server that knows of no others is told when there are some, so that it may sleep.
-    this.#timer = this.#links.size > 0 ? timers.after(LOOK_MS, () => this.look()) : null;
+    if (isNews) for (const link of this.#links.values()) link.hurry();
   }
 
   #others(): string[] {

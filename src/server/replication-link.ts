@@ -3,6 +3,7 @@
 import type { LinkStatus } from "../endpoint/federation.ts";
 import { MachineHost } from "../host/machine-host.ts";
 import type { Timers } from "../host/timers.ts";
+import type { Platform } from "../platform.ts";
 import type { Kind } from "../replicator/kind.ts";
 import { type Question, type QuestionAnswer, QUESTION_WAIT_MS } from "../replicator/questions.ts";
 import { Replicator, type ReplicatorEffect, type ReplicatorInput } from "../replicator/replicator.ts";
@@ -15,10 +16,9 @@ export type Remote = Pick<Route, "query" | "command" | "topology">;
 
 /** What all links of a server share. */
 export interface LinkHost {
+  readonly platform: Pick<Platform, "now" | "wall">;
   readonly timers: Timers;
   readonly random: Random;
-  now(): number;
-  wall(): number;
   remote(): Remote;
   log(level: "info" | "warn" | "error", message: string, fields: Record<string, unknown>): void;
 }
@@ -60,11 +60,11 @@ export class ReplicationLink<B> implements Link {
   constructor(host: LinkHost, options: LinkOptions<B>) {
     this.#host = host;
     this.#options = options;
-    this.#startedAt = host.now();
+    this.#startedAt = host.platform.now();
     this.#replicator = new Replicator(options.kind, TIMINGS, host.random);
     this.#machine = new MachineHost({
       machine: this.#replicator,
-      platform: host,
+      platform: host.platform,
       timers: host.timers,
       timeout: { type: "timeout" },
       perform: (effect) => this.#perform(effect),
@@ -119,12 +119,12 @@ export class ReplicationLink<B> implements Link {
   get lagMs(): number | null {
     const { isCaughtUp, caughtUpAt } = this.#replicator.status;
     if (isCaughtUp) return 0;
-    return caughtUpAt === null ? null : this.#host.now() - caughtUpAt;
+    return caughtUpAt === null ? null : this.#host.platform.now() - caughtUpAt;
   }
 
   /** For how long it has not been known to have everything. */
   get behindMs(): number {
-    return this.lagMs ?? this.#host.now() - this.#startedAt;
+    return this.lagMs ?? this.#host.platform.now() - this.#startedAt;
   }
 
   get name(): LinkOptions<B>["name"] {
@@ -141,7 +141,7 @@ export class ReplicationLink<B> implements Link {
 
   get status(): LinkStatus {
     const status = this.#replicator.status;
-    const offsetMs = this.#host.wall() - this.#host.now();
+    const offsetMs = this.#host.platform.wall() - this.#host.platform.now();
     const wall = (at: number | null): number | null => (at === null ? null : Math.round(at + offsetMs));
     return {
       ...this.#options.name,

@@ -98,13 +98,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       change: async (change) => this.#changeGroup(change),
       failed: (error) => this.#fail(error),
     });
-    this.federation = new Federation({
-      ...options,
-      server: this,
-      random: this.random,
-      now: () => this.#platform.now(),
-      wall: () => this.#platform.wall(),
-    });
+    this.federation = new Federation({ ...options, server: this, random: this.random });
     this.#replication = new Replication({
       platform: options.platform,
       timers: options.timers,
@@ -200,6 +194,17 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         sendSnapshot: (to, term) => this.#replication.sendSnapshot(to, term),
         install: (point) => this.#install(point),
         snapshotRefused: (index) => this.#replication.refused(index),
+        spaceChanged: (error) => {
+          if (error === null) this.#options.log("info", "the log has space again");
+          else
+            this.#options.log(
+              "error",
+              "the disk is full: this server takes no writes and does not lead until it has space",
+              {
+                error,
+              },
+            );
+        },
         peerLostData: (id) =>
           this.#options.log(
             "error",
@@ -356,10 +361,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     const result = await this.#propose(command);
     if (!result.ok) throw new OperationalError(result.error.code, result.error.message);
     return result.value;
-  }
-
-  get primaryElsewhere(): Federation["elsewhere"] {
-    return this.federation.elsewhere;
   }
 
   // ------------------------------------------------------------------------------------------- what prepare is lent

@@ -100,6 +100,30 @@ test("a full disk refuses writes, says so, loses nothing, and takes writes again
   await agent.stop();
 });
 
+test("a compaction that a full disk refuses, be it for the entries before it, stops nobody and is done later", async () => {
+  let refusals = 3;
+  class FullLog extends MemoryLogStore {
+    override compact(index: number, term: number): void {
+      if (refusals > 0) {
+        refusals -= 1;
+        throw new OperationalError("disk-full", "no space left on device");
+      }
+      super.compact(index, term);
+    }
+  }
+  const log = new FullLog();
+  const settings = { raft_snapshot_threshold: 20, raft_snapshot_interval: "5s", raft_trailing_logs: 5 };
+  const agent = await startTestAgent({ flags: SERVER, settings, log });
+  for (let i = 0; i < 60; i++) await put(agent, "a", `${i}`);
+  await agent.advance(20_000);
+  assert.equal(refusals, 0);
+  const { base } = await log.load();
+  assert.ok(base.index > 30, `the log still starts after ${base.index}`);
+  await put(agent, "a", "after");
+  assert.equal(await value(agent, "a"), "after");
+  await agent.stop();
+});
+
 test("a failed sync stops the server: nothing is acknowledged any more, and the process is told to end", async () => {
   const log = new BadLog();
   const agent = await startTestAgent({ flags: SERVER, log, mayStop: true });
