@@ -80,10 +80,11 @@ export const federationStatus: CommandEndpoint<null, FederationStatus> = {
 export const federationIdentify: CommandEndpoint<null, string> = {
   kind: "command",
   name: "federation.identify",
-  prepare({ state, datacenter, newId }): Prepared<string> {
+  prepare(context): Prepared<string> {
+    const { state, datacenter } = context;
     const known = state.federation().value?.StoreID ?? "";
     if (known !== "") return { answer: known };
-    const storeId = newId();
+    const storeId = context.newId();
     return { command: { type: "federation.set", datacenter, storeId }, reply: () => storeId };
   },
 };
