@@ -106,22 +106,27 @@ export const primaryStepDown: CommandEndpoint<MoveArgs, Primary> = {
   },
 };
 
+/** `above` is the highest epoch that whoever asks has heard of. */
+export interface SeizeArgs extends MoveArgs {
+  above: number;
+}
+
 /** A secondary makes itself the primary without asking the one that was: for when that is gone. */
-export const primarySeize: CommandEndpoint<MoveArgs, Primary> = {
+export const primarySeize: CommandEndpoint<SeizeArgs, Primary> = {
   kind: "command",
   name: "federation.seize",
-  prepare({ federation, datacenter }, { to, epoch }): Prepared<Primary> {
+  prepare({ federation, datacenter }, { to, epoch, above }): Prepared<Primary> {
     const { primary } = federation;
     if (to !== datacenter) throw refused(`${datacenter} cannot make ${to} the primary by force`);
     if (primary.Datacenter === datacenter) throw refused(`${datacenter} is the primary`);
-    return moved(primary, datacenter, to, epoch);
+    return moved(primary, datacenter, to, epoch, above);
   },
 };
 
-function moved(known: Primary, datacenter: string, to: string, epoch: number): Prepared<Primary> {
+function moved(known: Primary, datacenter: string, to: string, epoch: number, above = 0): Prepared<Primary> {
   if (known.Epoch !== epoch)
     throw new OperationalError("conflict", `the primary was moved meanwhile: ${known.Datacenter} is it now`);
-  const primary: Primary = { Datacenter: to, Epoch: known.Epoch + 1, Family: known.Family };
+  const primary: Primary = { Datacenter: to, Epoch: Math.max(known.Epoch, above) + 1, Family: known.Family };
   return {
     command: { type: "federation.set", datacenter, primary },
     reply(result) {

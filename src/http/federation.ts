@@ -1,6 +1,17 @@
 // What this datacenter takes over from others, and who the primary is: /v1/operator/replication, whose model is Consul's
 // /v1/acl/replication (https://developer.hashicorp.com/consul/api-docs/acl#check-acl-replication). Not in Consul.
 import { federationStatus, type FederationStatus, type LinkStatus } from "../endpoint/federation.ts";
+import {
+  movePrimary,
+  newestPrimary,
+  planPrimaryMove,
+  type PrimaryPlan,
+  seenDatacenters,
+} from "../agent/primary-move.ts";
+import type { SeenDatacenter } from "../agent/primary-move.ts";
+import { OperationalError } from "../types/error.ts";
+import type { Context } from "./context.ts";
+import type { Reply } from "./reply.ts";
 import type { RouteRow } from "./route-table.ts";
 
 export const federationRoutes: readonly RouteRow[] = [
@@ -12,7 +23,62 @@ export const federationRoutes: readonly RouteRow[] = [
     summary: "Says what is taken over from other datacenters and how that stands; not in Consul",
     handle: async (c) => c.reply(replicationShape(await c.command(federationStatus, null))),
   },
+  {
+    method: "GET",
+    path: "/v1/operator/primary",
+    params: ["to"],
+    permission: "operator:read",
+    summary: "Says who the primary datacenter is, or with ?to what moving it there would mean; not in Consul",
+    handle: getPrimary,
+  },
+  {
+    method: "PUT",
+    path: "/v1/operator/primary",
+    params: ["to", "force"],
+    permission: "operator:write",
+    summary: "Makes another datacenter the primary; not in Consul",
+    handle: putPrimary,
+  },
 ];
+
+async function getPrimary(c: Context): Promise<Reply> {
+  const to = c.query.get("to") ?? "";
+  if (to !== "") return c.reply(planShape(await planPrimaryMove(c.agent, to)));
+  const seen = await seenDatacenters(c.agent);
+  const primary = newestPrimary(seen);
+  return c.reply({
+    PrimaryDatacenter: primary.Datacenter,
+    PrimaryEpoch: primary.Epoch,
+    Datacenters: seen.map(seenShape),
+  });
+}
+
+async function putPrimary(c: Context): Promise<Reply> {
+  const to = c.query.get("to") ?? "";
+  if (to === "")
+    throw new OperationalError("invalid-request", "Must specify ?to, the datacenter that is to be the primary");
+  const { plan, epoch, isTaken } = await movePrimary(c.agent, to, c.query.has("force"));
+  return c.reply({ ...planShape(plan), PrimaryEpoch: epoch, TakenOver: isTaken });
+}
+
+const planShape = ({ to, primary, seen, behind, refusals, impossible }: PrimaryPlan): Record<string, unknown> => ({
+  From: primary.Datacenter,
+  To: to,
+  PrimaryEpoch: primary.Epoch,
+  Behind: behind,
+  Datacenters: seen.map(seenShape),
+  Refusals: refusals,
+  Impossible: impossible,
+});
+
+const seenShape = ({ name, status, error }: SeenDatacenter): unknown => ({
+  Datacenter: name,
+  Reachable: status !== null,
+  Error: error,
+  PrimaryDatacenter: status?.primary.Datacenter ?? "",
+  PrimaryEpoch: status?.primary.Epoch ?? 0,
+  ConfiguredPrimary: status?.configured ?? "",
+});
 
 const replicationShape = ({ datacenter, primary, configured, known, links }: FederationStatus): unknown => ({
   Datacenter: datacenter,

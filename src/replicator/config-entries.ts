@@ -48,6 +48,18 @@ export function entriesBatch(remote: readonly ConfigEntry[], local: readonly Con
   return batch.commands.length === 0 ? null : batch;
 }
 
+/** How many entries are only on one side, or say something else there. */
+export function differingEntries(remote: readonly ConfigEntry[], local: readonly ConfigEntry[]): number {
+  const here = new Map(local.map((entry) => [nameOf(entry), entry]));
+  let count = 0;
+  for (const entry of remote) {
+    const own = here.get(nameOf(entry));
+    if (own === undefined || !sameRecord(own, entry)) count += 1;
+    here.delete(nameOf(entry));
+  }
+  return count + here.size;
+}
+
 function input({ CreateIndex: _create, ModifyIndex: _modify, ...entry }: ConfigEntry): ConfigEntryInput {
   return entry as ConfigEntryInput;
 }

@@ -175,3 +175,160 @@ test("config_entries.bootstrap: only the primary writes them", async () => {
     assert.ok(leader(cluster, "dc2").logs.some(({ message }) => message.includes("left to the primary")));
   });
 });
+
+interface Plan {
+  From: string;
+  To: string;
+  PrimaryEpoch: number;
+  Behind: number | null;
+  Refusals: string[];
+  Impossible: string;
+  TakenOver?: boolean;
+}
+
+async function plan(cluster: Cluster, node: Node, to: string): Promise<Plan> {
+  const reply = await ask(cluster, node, "GET", `/v1/operator/primary?to=${to}`);
+  assert.equal(reply.status, 200, reply.text);
+  return reply.json() as Plan;
+}
+
+const move = (cluster: Cluster, node: Node, to: string, force = ""): Promise<TestReply> =>
+  ask(cluster, node, "PUT", `/v1/operator/primary?to=${to}${force}`);
+
+/** Whom each datacenter's leader takes for the primary. */
+const primaries = (cluster: Cluster): string =>
+  cluster.datacenters
+    .map((name) => {
+      const { primary } = leader(cluster, name).server.federation;
+      return `${name}: ${primary.Datacenter} ${primary.Epoch}`;
+    })
+    .join(", ");
+
+const untilPrimaries = (cluster: Cluster, expected: string, maxMs = 60_000): Promise<void> =>
+  cluster.until(
+    () => cluster.datacenters.every((name) => cluster.leaderOf(name) !== null) && primaries(cluster) === expected,
+    expected,
+    maxMs,
+  );
+
+test("a move: a plan changes nothing; the move takes everything along, and every datacenter hears of it", async () => {
+  await withPrimary({ seed: 20, size: 3 }, async (cluster) => {
+    await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("a"));
+    await untilEntries(cluster, "dc2", "a http");
+    const client = await cluster.join("client", "dc3");
+    const made = await plan(cluster, client, "dc2");
+    assert.deepEqual([made.From, made.To, made.Behind, made.Refusals, made.Impossible], ["dc1", "dc2", 0, [], ""]);
+    assert.equal(primaries(cluster), "dc1: dc1 0, dc2: dc1 0, dc3: dc1 0");
+    const done = await move(cluster, client, "dc2");
+    assert.equal(done.status, 200, done.text);
+    assert.equal((done.json() as Plan).TakenOver, true);
+    await untilPrimaries(cluster, "dc1: dc2 1, dc2: dc2 1, dc3: dc2 1");
+    for (const [datacenter, name] of [
+      ["dc1", "b"],
+      ["dc2", "c"],
+      ["dc3", "d"],
+    ] as const)
+      assert.equal((await ask(cluster, leader(cluster, datacenter), "PUT", "/v1/config", defaults(name))).text, "true");
+    for (const datacenter of cluster.datacenters)
+      await untilEntries(cluster, datacenter, "a http, b http, c http, d http");
+    // And back again.
+    assert.equal((await move(cluster, leader(cluster, "dc3"), "dc1")).status, 200);
+    await untilPrimaries(cluster, "dc1: dc1 2, dc2: dc1 2, dc3: dc1 2");
+  });
+});
+
+test("a move: files that still say something else do not undo it, and the servers say so", async () => {
+  await withPrimary({ seed: 21, datacenters: ["dc1", "dc2"] }, async (cluster) => {
+    assert.equal((await move(cluster, leader(cluster, "dc1"), "dc2")).status, 200);
+    for (const node of cluster.servers) {
+      await node.crash();
+      await node.restart();
+    }
+    await untilPrimaries(cluster, "dc1: dc2 1, dc2: dc2 1");
+    assert.equal((await status(cluster, "dc1")).ConfiguredPrimary, "dc1");
+    await cluster.until(
+      () => leader(cluster, "dc1").logs.some(({ message }) => message.includes("out of date")),
+      "it says so",
+    );
+  });
+});
+
+test("a move: is refused to who cannot be reached, is behind, is the primary, or follows another", async () => {
+  const own = (datacenter: string): Partial<AgentConfig> => (datacenter === "dc3" ? { primaryDatacenter: "dc3" } : {});
+  await withPrimary({ seed: 22, configOf: own }, async (cluster) => {
+    const node = leader(cluster, "dc1");
+    const refusal = async (to: string, force = ""): Promise<string> => {
+      const reply = await move(cluster, node, to, force);
+      assert.equal(reply.status, 409, `${to}: ${reply.text}`);
+      return reply.text;
+    };
+    assert.match(await refusal("dc9"), /no datacenter 'dc9' is known/);
+    assert.match(await refusal("dc1"), /dc1 is the primary/);
+    assert.match(await refusal("dc3", "&force"), /its own primary/);
+    cluster.cutLink("dc1", "dc2");
+    assert.match(await refusal("dc2", "&force"), /cannot be reached, so it cannot take over/);
+    assert.equal(primaries(cluster), "dc1: dc1 0, dc2: dc1 0, dc3: dc3 0");
+    cluster.heal();
+    await cluster.advance(60_000);
+    // It holds something that the primary has not.
+    const entry = { Kind: "service-defaults", Name: "stray", Protocol: "tcp" };
+    const stray = leader(cluster, "dc2").server.write({ type: "config.set", entry, cas: null });
+    await cluster.run(Promise.resolve(stray));
+    assert.match(await refusal("dc2"), /dc2 is behind by 1 configuration entries/);
+    assert.equal((await move(cluster, node, "dc2", "&force")).status, 200);
+    await untilPrimaries(cluster, "dc1: dc2 1, dc2: dc2 1, dc3: dc3 0");
+    assert.equal(entries(cluster, "dc2"), "", "what only it had gave way before it took over");
+  });
+});
+
+test("a move whose link drops in the middle: nobody is the primary, both say so, and it ends when the link is back", async () => {
+  await withPrimary({ seed: 23, size: 3, datacenters: ["dc1", "dc2"] }, async (cluster) => {
+    await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("a"));
+    await untilEntries(cluster, "dc2", "a http");
+    // The plan is made and the old primary steps down; the new one does not hear of it.
+    const old = leader(cluster, "dc1");
+    const moving = old.fetch("PUT", "/v1/operator/primary?to=dc2");
+    await cluster.until(() => old.server.federation.primary.Epoch === 1, "it steps down");
+    cluster.cutLink("dc1", "dc2");
+    const reply = await cluster.run(moving, 120_000);
+    if (reply.status === 200) assert.equal((reply.json() as Plan).TakenOver, false);
+    const isTaken = leader(cluster, "dc2").server.federation.primary.Epoch === 1;
+    assert.equal(isTaken, false, "it was cut off in time");
+    for (const datacenter of cluster.datacenters) {
+      const put = await ask(cluster, leader(cluster, datacenter), "PUT", "/v1/config", defaults("b"));
+      assert.notEqual(put.status, 200, `${datacenter} takes no write: ${put.text}`);
+    }
+    await leader(cluster, "dc1").crash();
+    await cluster.until(() => cluster.leaderOf("dc1") !== null, "a leader", 60_000);
+    cluster.heal();
+    await untilPrimaries(cluster, "dc1: dc2 1, dc2: dc2 1");
+    assert.equal(entries(cluster, "dc2"), "a http");
+    assert.equal((await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("b"))).text, "true");
+  });
+});
+
+test("a move by force: the old primary that comes back gives way, and says what it drops; it takes no write for others", async () => {
+  await withPrimary({ seed: 24, size: 3 }, async (cluster) => {
+    await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("a"));
+    for (const datacenter of cluster.datacenters) await untilEntries(cluster, datacenter, "a http");
+    cluster.cutLink("dc1", "dc2");
+    cluster.cutLink("dc1", "dc3");
+    const node = leader(cluster, "dc2");
+    const refused = await move(cluster, node, "dc2");
+    assert.equal(refused.status, 409, refused.text);
+    assert.match(refused.text, /dc1 cannot be reached: if it still runs, it takes writes until it hears of the move/);
+    await cluster.advance(30_000);
+    const forced = await move(cluster, node, "dc2", "&force");
+    assert.equal(forced.status, 200, forced.text);
+    await untilPrimaries(cluster, "dc1: dc1 0, dc2: dc2 1, dc3: dc2 1");
+    assert.equal((await ask(cluster, leader(cluster, "dc3"), "PUT", "/v1/config", defaults("new"))).text, "true");
+    // Nobody told it: it still takes writes of its own clients, and they are lost, but not in silence.
+    assert.equal((await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("late"))).text, "true");
+    cluster.heal();
+    await untilPrimaries(cluster, "dc1: dc2 1, dc2: dc2 1, dc3: dc2 1", 120_000);
+    for (const datacenter of cluster.datacenters) await untilEntries(cluster, datacenter, "a http, new http");
+    const logs = cluster.serversOf("dc1").flatMap(({ logs: lines }) => lines);
+    assert.ok(logs.some(({ message }) => message.includes("no longer the primary")));
+    assert.match(JSON.stringify(logs.filter(({ message }) => message.includes("gave way"))), /late/);
+  });
+});
