@@ -4,6 +4,7 @@
 import { decode, encode } from "../codec/value.ts";
 import type { Failover } from "../endpoint/failover.ts";
 import type { CommandEndpoint, PrepareContext, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { ForPrimary } from "../endpoint/federation.ts";
 import type { Timers } from "../host/timers.ts";
 import type { LoadedLog, Platform } from "../platform.ts";
 import { reconcileLog } from "../raft/options.ts";
@@ -13,7 +14,7 @@ import type { Configuration, ConfigurationChange, Entry, Role, SnapshotPoint } f
 import type { Answer, Authority, QueryOptions } from "../rpc/authority.ts";
 import type { Peer, PeerDoor } from "../rpc/peer-door.ts";
 import type { Change } from "../state/change.ts";
-import type { Command, CommandResult } from "../state/command.ts";
+import type { Command, CommandResult, CommandValue } from "../state/command.ts";
 import { StateStore } from "../state/store.ts";
 import { Watches } from "../state/watch.ts";
 import { OperationalError } from "../types/error.ts";
@@ -26,6 +27,7 @@ import { Blocking, type BlockingHost } from "./blocking.ts";
 import { ChangeSignal } from "../rpc/change-signal.ts";
 import { careSettings, healthThresholds } from "./autopilot-settings.ts";
 import { Consensus } from "./consensus.ts";
+import { Federation } from "./federation.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
@@ -50,6 +52,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly datacenter: string;
   readonly sessionTtlMinMs: number;
   readonly group: Group;
+  readonly federation: Federation;
   readonly failover: Failover;
   readonly #options: ServerOptions;
   readonly #platform: Platform;
@@ -101,6 +104,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       change: async (change) => this.#changeGroup(change),
       failed: (error) => this.#fail(error),
     });
+    this.federation = new Federation({ ...options, server: this, random: this.random });
     this.#replication = new Replication({
       platform: options.platform,
       timers: options.timers,
@@ -357,6 +361,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
     const sample = this.#instruments.commands.get(endpoint.name) ?? null;
     const startedMs = this.#platform.now();
+    if (endpoint.isForPrimary === true) this.federation.admit(args as ForPrimary);
     const prepared = endpoint.prepare(this, args);
     if ("answer" in prepared) {
       sample?.add(this.#platform.now() - startedMs);
@@ -367,9 +372,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   /** A command of the server's own, not a client's. @throws OperationalError when it is refused or lost. */
-  async write(command: Command): Promise<void> {
+  async write(command: Command): Promise<CommandValue> {
     const result = await this.#propose(command);
     if (!result.ok) throw new OperationalError(result.error.code, result.error.message);
+    return result.value;
   }
 
   // ------------------------------------------------------------------------------------------- what prepare is lent
@@ -403,7 +409,9 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     startedMs: number = this.#platform.now(),
     sample: Sample | null = null,
   ): CommandResult | Promise<CommandResult> {
-    const pending = new Pending<LoggedCommand, CommandResult>(encode(command), command, startedMs, sample);
+    // Where several datacenters write the same keys, the time decides between writes that knew nothing of each other.
+    const said = this.#state.stamping ? { ...command, atMs: this.wallMs } : command;
+    const pending = new Pending<LoggedCommand, CommandResult>(encode(said), said, startedMs, sample);
     this.#instruments.proposals.add(1);
     this.#running.propose(pending);
     return pending.outcome();
@@ -457,6 +465,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   #tell(changes: readonly Change[], topics: readonly string[], index: number): void {
     this.#duties.changed(changes);
+    this.federation.changed(changes);
     this.watches.notify(topics, index);
   }
 
@@ -490,8 +499,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     if (leading) {
       this.#duties.start();
       this.group.led();
+      this.federation.led();
     } else {
       this.group.stateCheck.stop();
+      this.federation.stop();
       this.#duties.stop();
       // What is kept may be out of date as soon as another server leads.
       this.cache.clear();
@@ -519,8 +530,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     const restored = this.#restores.storeOf(command);
     const store = this.#stored === null ? restored : this.#stored.fill(restored);
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
-    const index = entry.index + this.#indexOffset;
-    if (index > store.lastIndex) store.skip(index);
+    store.restored(entry.index + this.#indexOffset);
     this.#replace(store, entry.index);
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });
