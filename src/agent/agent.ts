@@ -2,19 +2,20 @@
 // one door of requests. `src/index.ts` puts the API on top and gives the whole to a runtime.
 import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/config-types.ts";
-import { raftConfiguration } from "../endpoint/operator.ts";
 import { Timers } from "../host/timers.ts";
 import type { MemberEventKind, MemberView } from "../gossip/types.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { QueryOptions, Topology, Upstream } from "../rpc/authority.ts";
 import { FORWARD_PATH, PING_PATH } from "../rpc/call.ts";
+import { GatewayDoor } from "../rpc/gateway-door.ts";
+import { GatewayPeers } from "../rpc/gateway-peers.ts";
 import { type Peer, PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-door.ts";
 import { RequestIds, RequestOutcomes } from "../rpc/request-ids.ts";
 import { Route } from "../rpc/route.ts";
 import { ServerList } from "../rpc/server-list.ts";
 import { OperationalError } from "../types/error.ts";
-import type { Coordinate, NodeService, UserMap } from "../types/records.ts";
+import type { Coordinate, UserMap } from "../types/records.ts";
 import { discardStaleBackups } from "../server/backup.ts";
 import type { Member } from "../server/reconcile.ts";
 import type { Server } from "../server/server.ts";
@@ -22,26 +23,28 @@ import { assert } from "../util/assert.ts";
 import { Random, seedOf } from "../util/random.ts";
 import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
 import { agentGauges } from "./agent-gauges.ts";
-import { type Backups, ClientBackups, ServerBackups } from "./backups.ts";
+import { BACKUP_PATHS, type Backups, ClientBackups, ServerBackups } from "./backups.ts";
 import { CoordinateSync } from "./coordinate-sync.ts";
 import { Encryption } from "./encryption.ts";
 import { DnsTiming } from "./dns-timing.ts";
 import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
-import { decodeEvent, encodeEvent, Events, isEventFor, type UserEvent } from "./events.ts";
+import { DATACENTER_CALL_PATHS, DatacenterCalls } from "./datacenter-calls.ts";
+import { encodeEvent, Events } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsQueryOptions, dnsSource } from "./dns-source.ts";
 import { LocalAgent } from "./local-agent.ts";
-import { serversOf, serversOfBefore, wanMembers } from "./known-servers.ts";
+import { serversOf, serversOfBefore } from "./known-servers.ts";
 import { type Logger, Logs } from "./logs.ts";
 import { catalogMember, serverTags, shownMember } from "./member-tags.ts";
 import { Pool, type PoolEvent } from "./pool.ts";
 import { joinError } from "./pool-join.ts";
 import { poolSettings } from "./pool-settings.ts";
-import { RESTORE_PATH, serverAddress, ServerPart } from "./server-part.ts";
+import { RESTORE_PATH, serverAddress, ServerPart, type ServerPartOptions } from "./server-part.ts";
 import { ServerSeeker } from "./server-seeker.ts";
 import { refuseUnsupported } from "./support.ts";
 import { describeAgent, statistics } from "./self.ts";
+import { Wan } from "./wan.ts";
 
 /** What an agent is made with. */
 export interface AgentOptions {
@@ -53,19 +56,10 @@ export interface AgentOptions {
   stopped(exitCode: number): void;
 }
 
-/** The Raft group in short: addresses as `ip:port`; the leader's is "" while none is known. */
-export interface GroupStatus {
-  readonly leader: string;
-  readonly voters: readonly string[];
-}
-
-/** The path by which a client sends a snapshot to restore. */
-const FORWARD_RESTORE_PATH = "/rpc/1/forward-restore";
 const RESTORE_TIMEOUT_MS = 10 * 60_000;
 /** The pool's name for all events of users: their own is in what it carries. */
 const EVENT_NAME = "consul:event";
 const PING_TIMEOUT_MS = 1000;
-
 /** The coordinate of who has measured nothing yet (Serf's default). */
 const ORIGIN: Coordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
 
@@ -79,6 +73,9 @@ export class Agent implements Topology {
   readonly metrics: Metrics;
   readonly route: Route;
   readonly backups: Backups;
+  readonly calls: DatacenterCalls;
+  /** How datacenters come in that know this one by one address alone. */
+  readonly gateway: GatewayDoor;
   /** The options of a query that sets none. */
   readonly defaultQuery: QueryOptions;
   readonly local: LocalAgent;
@@ -91,6 +88,8 @@ export class Agent implements Topology {
   readonly #servers: ServerList | null;
   readonly #seeker: ServerSeeker;
   readonly #pool: Pool;
+  /** What a server has of other datacenters. */
+  readonly #wan: Wan | null;
   readonly #door: PeerDoor;
   readonly #stopped: (exitCode: number) => void;
   readonly #dns: DnsService;
@@ -121,16 +120,27 @@ export class Agent implements Topology {
       config,
       platform,
       logger: this.log,
-      handle: (path, bytes, from) =>
-        path === this.#pool.path ? this.#pool.handle(from, bytes) : this.#door.handle(path, bytes),
+      handle: (path, bytes, from) => {
+        if (path === this.#pool.path) return this.#pool.handle(from, bytes);
+        if (path === this.#wan?.path) return this.#wan.handle(from, bytes);
+        return this.#door.handle(path, bytes);
+      },
     });
-    const client = new PeerClient(identity, this.encryption.peers, new RequestIds((length) => platform.random(length)));
+    const peers = new GatewayPeers({
+      others: this.encryption.peers,
+      fetch: (request) => platform.fetch(request),
+      timers: this.timers,
+      token: (at) => config.remoteDatacenters.find((each) => each.address === at)?.token ?? null,
+    });
+    const client = new PeerClient(identity, peers, new RequestIds((length) => platform.random(length)));
     const outcomes = new RequestOutcomes(() => platform.now());
     this.#door = new PeerDoor(identity, (error) =>
       this.log.error("a call of another agent failed: this is a bug", { error }),
     );
     this.#pool = this.#makePool();
-    this.#serverPart = config.server ? this.#makeServerPart(client, outcomes, bootstrap) : null;
+    this.#wan = config.server ? this.#makeWan(client) : null;
+    const router = this.#wan?.router ?? null;
+    this.#serverPart = router === null ? null : this.#makeServerPart({ client, outcomes, router, bootstrap });
     this.#servers = config.server ? null : this.#makeServerList(client);
     this.#seeker = new ServerSeeker({
       timers: this.timers,
@@ -142,6 +152,7 @@ export class Agent implements Topology {
       server: this.#serverPart?.server ?? null,
       upstream,
       topology: this,
+      router,
       client,
       timers: this.timers,
       now: () => platform.now(),
@@ -149,10 +160,24 @@ export class Agent implements Topology {
     });
     this.#dnsQuery = dnsQueryOptions(config);
     this.backups = this.#makeBackups(client, upstream);
+    this.calls = new DatacenterCalls({
+      datacenter,
+      route: this.route,
+      wan: this.#wan,
+      server: this.#serverPart?.server ?? null,
+      fire: (event) => this.#pool.fire(EVENT_NAME, encodeEvent(event), false),
+      restore: (snapshot) => this.#restore(snapshot),
+    });
     if (config.server) {
       this.#door.serve(FORWARD_PATH, (_from, body) => this.route.answerForwarded(outcomes, body));
-      this.#door.serve(FORWARD_RESTORE_PATH, (_from, body) => this.#restoreAtLeader(body.slice()));
+      this.calls.serve(this.#door);
     }
+    this.gateway = new GatewayDoor({
+      door: this.#door,
+      token: config.gatewayToken,
+      paths: [...DATACENTER_CALL_PATHS, ...BACKUP_PATHS],
+      refusals: this.encryption.refusals,
+    });
     this.#dns = new DnsService({
       config: dnsConfig(config),
       domain: config.domain,
@@ -210,19 +235,36 @@ export class Agent implements Topology {
     });
   }
 
-  #makeServerPart(client: PeerClient, outcomes: RequestOutcomes, bootstrap: Configuration | undefined): ServerPart {
+  #makeWan(client: PeerClient): Wan {
+    const { config, platform, timers, random, logs, metrics } = this;
+    return new Wan({
+      config,
+      platform,
+      peers: this.encryption.peers,
+      client,
+      timers,
+      random,
+      logs,
+      meter: metrics,
+      lanMembers: () => this.#pool.members,
+      changed: () => this.#serverPart?.server.federation.look(true),
+      stop: () => this.#stopped(1),
+      failed: (error) => this.#failed(error),
+    });
+  }
+
+  #makeServerPart(given: Pick<ServerPartOptions, "client" | "outcomes" | "router" | "bootstrap">): ServerPart {
     const { config, platform, timers, metrics, logs } = this;
     return new ServerPart({
       config,
       platform,
       timers,
-      client,
-      outcomes,
+      ...given,
       door: this.#door,
       metrics,
       logs,
       reconciled: this.#instruments.reconcile,
-      bootstrap,
+      route: () => this.route,
       self: () => this.self,
       members: () => this.#members,
       servers: () => serversOf(this.#pool.members, this.datacenter).filter(({ id }) => id !== this.config.nodeId),
@@ -237,9 +279,11 @@ export class Agent implements Topology {
   }
 
   #makeBackups(client: PeerClient, upstream: Upstream): Backups {
-    if (this.#serverPart === null) return new ClientBackups(client, upstream);
+    if (this.#wan === null) return new ClientBackups(client, upstream);
     const backups = new ServerBackups({
       server: this.server,
+      client,
+      router: this.#wan.router,
       platform: this.platform,
       timers: this.timers,
       holdMs: this.config.performance.rpcHoldTimeoutMs,
@@ -260,7 +304,7 @@ export class Agent implements Topology {
   }
 
   datacenters(): string[] {
-    return [this.config.datacenter];
+    return [...this.calls.names];
   }
 
   /** Reads what is stored and takes part. @throws OperationalError that says what is wrong with it and what to do. */
@@ -270,28 +314,12 @@ export class Agent implements Topology {
     // A leader asks the pool at once who is there: this agent must be.
     await this.#pool.start();
     await this.#serverPart?.start();
+    await this.#wan?.start();
     this.#servers?.start();
     await this.local.start();
     this.metrics.start();
     this.#watches.set(this.config.watches);
     if (!this.config.disableCoordinates) this.#coordinate.start();
-  }
-
-  /** The coordinates of the servers of each known datacenter, as the WAN pool has them. */
-  datacenterCoordinates(): unknown[] {
-    const { datacenter, nodeName } = this.config;
-    return [
-      {
-        Datacenter: datacenter,
-        AreaID: "wan",
-        Coordinates: [{ Node: nodeName, Segment: "", Coord: this.coordinate }],
-      },
-    ];
-  }
-
-  /** Tells every agent of the datacenter, this one first. @throws OperationalError when it is too large. */
-  fireEvent(event: Omit<UserEvent, "LTime">): Promise<void> {
-    return this.#pool.fire(EVENT_NAME, encodeEvent(event), false);
   }
 
   /** Answers one DNS message. */
@@ -330,7 +358,7 @@ export class Agent implements Topology {
   async leave(): Promise<void> {
     this.log.info("leaving the datacenter");
     await this.handOver();
-    await this.#pool.leave();
+    await Promise.all([this.#pool.leave(), this.#wan?.leave()]);
   }
 
   /** Leaves, and tells the runtime to end. */
@@ -343,23 +371,27 @@ export class Agent implements Topology {
 
   /** Joins the pool of the agent at an address. @throws OperationalError that says why there was no joining. */
   async join(address: string, wan: boolean): Promise<void> {
-    if (wan) throw new OperationalError("unsupported", "this build cannot join other datacenters");
+    if (wan) {
+      if (this.#wan === null)
+        throw new OperationalError("refused", "a client agent is in no WAN pool: join datacenters at their servers");
+      return this.#wan.join(address);
+    }
     const { contacted, failures } = await this.#pool.join([address], true);
     if (contacted === 0 && failures.length > 0) throw joinError(failures);
   }
 
-  /** Takes a failed member for left. @throws OperationalError when there is no such member. */
-  async forceLeave(node: string, prune: boolean): Promise<void> {
+  /** Takes a failed member for left, in both pools or in the WAN pool alone. @throws OperationalError when there is none. */
+  async forceLeave(node: string, prune: boolean, wan: boolean): Promise<void> {
     const suffix = `.${this.datacenter}`;
     const name = node.endsWith(suffix) ? node.slice(0, -suffix.length) : node;
-    if (!(await this.#pool.forceLeave(name, prune)))
-      throw new OperationalError("refused", `agent: No node found with name '${node}'`);
+    const isLan = !wan && (await this.#pool.forceLeave(name, prune));
+    const isWan = (await this.#wan?.forceLeave(node, prune)) === true;
+    if (!isLan && !isWan) throw new OperationalError("refused", `agent: No node found with name '${node}'`);
   }
 
-  /** The members of the LAN pool; or of the WAN pool, which are the servers. */
+  /** The members of the LAN pool; or of the WAN pool, which are the servers of all datacenters: a client knows none. */
   members(wan: boolean): AgentMember[] {
-    if (!wan) return this.#pool.members.map(shownMember);
-    return this.config.server ? wanMembers(this.#pool.members, this.datacenter) : [];
+    return wan ? (this.#wan?.members ?? []) : this.#pool.members.map(shownMember);
   }
 
   /** This agent's place in the network. */
@@ -381,9 +413,9 @@ export class Agent implements Topology {
       checks: checks.size,
       ttls: [...checks.values()].filter(({ spec }) => spec?.kind === "ttl").length,
       pool: this.#pool.statistics(this.encryption.enabled),
-      encrypted: this.encryption.enabled,
       knownServers: this.#servers?.peers.length ?? 0,
-      datacenters: 1,
+      wanPool: this.#wan?.statistics(this.encryption.enabled) ?? null,
+      datacenters: this.calls.names.length,
       heapUsed: memory.heapUsed,
       rss: memory.rss,
     });
@@ -397,6 +429,7 @@ export class Agent implements Topology {
       const lateMs = Math.max(0, this.platform.now() - due);
       this.#instruments.loopDelay.add(lateMs);
       this.#pool.loopDelay(lateMs);
+      this.#wan?.loopDelay(lateMs);
     }
     this.timers.wake();
   }
@@ -408,27 +441,10 @@ export class Agent implements Topology {
     this.#coordinate.stop();
     this.#servers?.stop();
     this.#seeker.stop();
-    await this.#pool.stop();
+    await Promise.all([this.#pool.stop(), this.#wan?.stop()]);
     await this.local.stop();
     this.#serverPart?.stop();
     await this.platform.log.close();
-  }
-
-  /** Who leads and who votes, as this agent's server knows it. */
-  groupStatus(): GroupStatus | Promise<GroupStatus> {
-    if (this.#serverPart !== null) {
-      const { leader, raft } = this.server;
-      const { servers } = raft.configuration;
-      return {
-        leader: servers.find(({ id }) => id === leader)?.address ?? "",
-        voters: servers.filter(({ voter }) => voter).map(({ address }) => address),
-      };
-    }
-    const asked = this.route.local(raftConfiguration, null);
-    return Promise.resolve(asked).then(({ Servers }) => ({
-      leader: Servers.find(({ Leader }) => Leader)?.Address ?? "",
-      voters: Servers.filter(({ Voter }) => Voter).map(({ Address }) => Address),
-    }));
   }
 
   /** This agent as the LAN pool sees it. */
@@ -447,9 +463,11 @@ export class Agent implements Topology {
     if (event !== "reap") this.#serverPart?.memberChanged(catalogMember(changed));
     else if (changed.status === "failed")
       this.#serverPart?.memberChanged({ ...catalogMember(changed), status: "left" });
+    const isServer = serverTags(changed) !== null;
+    if (isServer) this.#wan?.lanChanged();
     const servers = this.#servers;
     // Most members are clients like this one: the list is made anew only for who is a server, or was.
-    if (servers === null || (serverTags(changed) === null && !servers.has(changed.tags.id))) return;
+    if (servers === null || (!isServer && !servers.has(changed.tags.id))) return;
     const before = servers.peers.length;
     servers.update(serversOf(this.#pool.members, this.datacenter));
     if (before === 0 && servers.peers.length > 0) this.local.serverUp();
@@ -458,23 +476,12 @@ export class Agent implements Topology {
 
   #userEvent({ name, time, payload }: PoolEvent): void {
     if (name !== EVENT_NAME) return;
-    const event = decodeEvent(payload, time);
-    if (event === null) this.log.warn("an event cannot be read: an agent of another version sent it");
-    else if (isEventFor(event, this.config.nodeName, this.#services())) this.events.note(event);
+    const services = [...this.local.state.services.values()].map(({ service }) => service);
+    if (!this.events.receive(payload, time, this.config.nodeName, services))
+      this.log.warn("an event cannot be read: an agent of another version sent it");
   }
 
-  *#services(): Iterable<NodeService> {
-    for (const { service } of this.local.state.services.values()) yield service;
-  }
-
-  /** Puts the state of a snapshot in place of the present one. @throws OperationalError when it is damaged. */
-  async restore(snapshot: Uint8Array): Promise<void> {
-    if (this.#serverPart === null)
-      await this.route.toLeader(FORWARD_RESTORE_PATH, snapshot, RESTORE_TIMEOUT_MS, noServerHere);
-    else await this.#restoreAtLeader(snapshot);
-  }
-
-  #restoreAtLeader(snapshot: Uint8Array): Promise<Uint8Array> {
+  #restore(snapshot: Uint8Array): Promise<Uint8Array> {
     const part = this.#serverPart as ServerPart;
     return this.route.toLeader(RESTORE_PATH, snapshot, RESTORE_TIMEOUT_MS, () => part.restoreHere(snapshot));
   }
@@ -484,7 +491,3 @@ export class Agent implements Topology {
     this.#stopped(1);
   }
 }
-
-const noServerHere = (): never => {
-  throw new OperationalError("no-leader", "a client agent leads nothing");
-};

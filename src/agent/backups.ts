@@ -1,10 +1,11 @@
 // Backups for operators, at any agent: a server stages one of its own state (server/backup.ts); a client has a server do
-// so, and pulls it piece by piece.
+// so, and pulls it piece by piece; and so does a server with one of another datacenter.
 import { decode, encode } from "../codec/value.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import type { Upstream } from "../rpc/authority.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
+import type { Router } from "../rpc/router.ts";
 import { type Backup, stageBackup } from "../server/backup.ts";
 import type { Server } from "../server/server.ts";
 import { OperationalError } from "../types/error.ts";
@@ -23,12 +24,18 @@ export interface OpenBackup {
 
 /** Where an agent's backups come from. */
 export interface Backups {
-  /** @param stale any server's state will do. @throws OperationalError `no-leader` when it is not known what is current. */
-  open(stale: boolean): Promise<OpenBackup>;
+  /**
+   * @param stale any server's state will do.
+   * @param datacenter "" for the agent's own.
+   * @throws OperationalError `no-leader` when it is not known what is current.
+   */
+  open(stale: boolean, datacenter: string): Promise<OpenBackup>;
 }
 
 const OPEN_PATH = "/rpc/1/backup";
 const PULL_PATH = "/rpc/1/backup-part";
+/** The paths that clients and servers of other datacenters call. */
+export const BACKUP_PATHS: readonly string[] = [OPEN_PATH, PULL_PATH];
 const TIMEOUT_MS = 5 * 60_000;
 /** Nobody pulls any more: it is forgotten. */
 const IDLE_MS = 60_000;
@@ -46,6 +53,9 @@ interface Opened {
 /** What a server makes backups with. */
 export interface ServerBackupsOptions {
   readonly server: Server;
+  readonly client: PeerClient;
+  /** The way to other datacenters. */
+  readonly router: Router;
   readonly platform: Platform;
   readonly timers: Timers;
   /** How long to wait for a leader. */
@@ -65,10 +75,10 @@ export class ServerBackups implements Backups {
   /** Takes the calls of clients. */
   serve(door: PeerDoor): void {
     door.serve(OPEN_PATH, async (_from, body) => {
-      const { stale } = decode(body) as { stale: boolean };
+      const { stale, datacenter } = decode(body) as { stale: boolean; datacenter: string };
       if (this.#pulled.size >= PULLED_MAX)
         throw new OperationalError("rate-limited", `${PULLED_MAX} snapshots are being saved here, try again later`);
-      const { archive, discard, ...head } = await this.open(stale === true);
+      const { archive, discard, ...head } = await this.open(stale === true, datacenter);
       const id = this.#options.server.newId();
       this.#keep(id, archive(), discard);
       return encode({ id, ...head } satisfies Opened);
@@ -79,8 +89,10 @@ export class ServerBackups implements Backups {
     });
   }
 
-  async open(stale: boolean): Promise<OpenBackup> {
-    const { server, platform, holdMs } = this.#options;
+  async open(stale: boolean, datacenter: string): Promise<OpenBackup> {
+    const { server, client, router, platform, holdMs } = this.#options;
+    if (datacenter !== "" && datacenter !== router.datacenter)
+      return openAt(client, await router.server(datacenter), stale, datacenter);
     if (!stale && !(await server.untilCurrent(holdMs))) throw new OperationalError("no-leader", "No cluster leader");
     const { point, chunks } = server.backup();
     const staged: Backup = await stageBackup({
@@ -141,19 +153,25 @@ export class ClientBackups implements Backups {
     this.#upstream = upstream;
   }
 
-  async open(stale: boolean): Promise<OpenBackup> {
+  async open(stale: boolean, datacenter: string): Promise<OpenBackup> {
     const { peer } = this.#upstream;
     if (peer === null) throw new OperationalError("no-leader", "No known Consul servers");
-    const { id, ...head } = decode(await this.#client.call(peer, OPEN_PATH, encode({ stale }), TIMEOUT_MS)) as Opened;
-    // The server forgets what nobody pulls.
-    return { ...head, archive: () => this.#pull(peer, id), discard: () => Promise.resolve() };
+    return openAt(this.#client, peer, stale, datacenter);
   }
+}
 
-  async *#pull(peer: Peer, id: string): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const part = await this.#client.call(peer, PULL_PATH, encode({ id }), TIMEOUT_MS);
-      if (part.length === 0) return;
-      yield part;
-    }
+/** Has a server stage one, of its own state or of a datacenter that it can reach. */
+async function openAt(client: PeerClient, peer: Peer, stale: boolean, datacenter: string): Promise<OpenBackup> {
+  const asked = encode({ stale, datacenter });
+  const { id, ...head } = decode(await client.call(peer, OPEN_PATH, asked, TIMEOUT_MS)) as Opened;
+  // The server forgets what nobody pulls.
+  return { ...head, archive: () => pull(client, peer, id), discard: () => Promise.resolve() };
+}
+
+async function* pull(client: PeerClient, peer: Peer, id: string): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const part = await client.call(peer, PULL_PATH, encode({ id }), TIMEOUT_MS);
+    if (part.length === 0) return;
+    yield part;
   }
 }

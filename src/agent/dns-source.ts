@@ -6,12 +6,13 @@ import type { DnsSource, InstancesResult, PreparedQueryResult } from "../dns/sou
 import { catalogNode, catalogNodeByAddress, catalogServiceByAddress } from "../endpoint/catalog.ts";
 import type { QueryEndpoint } from "../endpoint/endpoint.ts";
 import { healthService } from "../endpoint/health.ts";
-import { queryExecute } from "../endpoint/query.ts";
+import type { QueryExecution } from "../endpoint/query.ts";
 import type { Platform } from "../platform.ts";
 import type { Answer, QueryOptions } from "../rpc/authority.ts";
 import type { Route } from "../rpc/route.ts";
 import { OperationalError } from "../types/error.ts";
 import { nsPerMs, parseDuration } from "../util/duration.ts";
+import { executeQuery } from "./prepared-queries.ts";
 
 const MS_PER_SECOND = 1000;
 const NO_INSTANCES: InstancesResult = { instances: [] };
@@ -101,28 +102,26 @@ export function dnsSource(
     virtualAddress: () => ({ address: "" }),
     preparedQuery(nameOrId, { datacenter }) {
       const where = datacenter === "" ? route.topology.datacenter : datacenter;
-      const found = (): PreparedQueryResult | Promise<PreparedQueryResult> =>
-        ask(
-          queryExecute,
-          { idOrName: nameOrId, near: "", agent: nodeName, connect: false },
-          datacenter,
-          ({ query, nodes, sorted }, isFresh) => ({
-            instances: nodes,
-            service: query.Service.Service,
-            datacenter: where,
-            ttlSeconds:
-              query.DNS.TTL === "" ? null : Math.floor(parseDuration(query.DNS.TTL) / nsPerMs / MS_PER_SECOND),
-            ordered: sorted,
-            isFresh,
-          }),
-        );
+      const args = { idOrName: nameOrId, near: "", agent: nodeName, connect: false };
+      const made = ({ shared }: Answer<QueryExecution>): PreparedQueryResult => {
+        const { query, nodes, sorted, elsewhere } = shared.read.value;
+        const ttl = query.DNS.TTL;
+        return {
+          instances: nodes,
+          service: query.Service.Service,
+          datacenter: elsewhere?.datacenter ?? where,
+          ttlSeconds: ttl === "" ? null : Math.floor(parseDuration(ttl) / nsPerMs / MS_PER_SECOND),
+          ordered: sorted,
+          isFresh: () => shared.fresh && route.readable,
+        };
+      };
       const none = (error: unknown): null => {
         if (error instanceof OperationalError && error.code === "not-found") return null;
         throw error;
       };
       try {
-        const result = found();
-        return result instanceof Promise ? result.catch(none) : result;
+        const answer = executeQuery(route, args, options(), datacenter);
+        return answer instanceof Promise ? answer.then(made).catch(none) : made(answer);
       } catch (error) {
         return none(error);
       }

@@ -15,6 +15,12 @@ export interface UserEvent {
   LTime: number;
 }
 
+/** What of a service decides whether an event is meant for it. */
+interface EventTarget {
+  readonly Service: string;
+  readonly Tags: readonly string[] | null;
+}
+
 const KEPT = 256;
 const EVENT_VERSION = 1;
 
@@ -29,6 +35,13 @@ export class Events {
     this.#events.push(event);
     if (this.#events.length > KEPT) this.#events.shift();
     for (const wake of Array.from(this.#waiting)) wake();
+  }
+
+  /** Notes what came from the pool, if it is meant for this node; false when it cannot be read. */
+  receive(payload: Uint8Array, time: number, nodeName: string, services: Iterable<EventTarget>): boolean {
+    const event = decodeEvent(payload, time);
+    if (event !== null && isEventFor(event, nodeName, services)) this.note(event);
+    return event !== null;
   }
 
   /** Oldest first. @param name "" for all. */
@@ -96,7 +109,7 @@ export function decodeEvent(bytes: Uint8Array, LTime: number): UserEvent | null 
 export function isEventFor(
   event: Pick<UserEvent, "NodeFilter" | "ServiceFilter" | "TagFilter">,
   nodeName: string,
-  services: Iterable<{ readonly Service: string; readonly Tags: readonly string[] | null }>,
+  services: Iterable<EventTarget>,
 ): boolean {
   const { NodeFilter, ServiceFilter, TagFilter } = event;
   if (!matchesPattern(NodeFilter, nodeName)) return false;

@@ -77,19 +77,7 @@ export function statistics(config: AgentConfig, server: Server | null, counts: A
       ]),
     ],
     ["serf_lan", pool],
-    ...(server === null
-      ? []
-      : [
-          [
-            "serf_wan",
-            section([
-              ["members", 1],
-              ["failed", 0],
-              ["left", 0],
-              ["encrypted", counts.encrypted],
-            ]),
-          ] as const,
-        ]),
+    ...(counts.wanPool === null ? [] : [["serf_wan", counts.wanPool] as const]),
   ]);
 }
 
@@ -143,10 +131,11 @@ export interface AgentCounts {
   ttls: number;
   /** The section of the LAN pool. */
   pool: UserMap;
+  /** The section of the WAN pool; null of who is in none. */
+  wanPool: UserMap | null;
   /** Of a client: the servers that it can use. */
   knownServers: number;
   datacenters: number;
-  encrypted: boolean;
   heapUsed: number;
   rss: number;
 }

@@ -10,6 +10,8 @@ import type { Upstream } from "../rpc/authority.ts";
 import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { RequestOutcomes } from "../rpc/request-ids.ts";
+import type { Router } from "../rpc/router.ts";
+import type { Route } from "../rpc/route.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
@@ -22,6 +24,7 @@ import { joinHostPort } from "../util/ip-address.ts";
 import { userMap } from "../util/user-map.ts";
 import type { Logs } from "./logs.ts";
 import type { Metrics } from "./metrics.ts";
+import { failoverOf } from "./prepared-queries.ts";
 import { Servers } from "./servers.ts";
 
 /** What it works with. */
@@ -39,6 +42,10 @@ export interface ServerPartOptions {
   readonly reconciled: Pick<Sample, "add">;
   /** The servers of a new group, this one among them and the same on each; absent: what the configuration says. */
   readonly bootstrap: Configuration | undefined;
+  /** The way to other datacenters. */
+  readonly router: Router;
+  /** The door of requests, which is made after this. */
+  readonly route: () => Route;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
@@ -116,11 +123,15 @@ export class ServerPart {
       id: config.nodeId,
       ownAddress,
       datacenter: config.datacenter,
+      primaryDatacenter: config.primaryDatacenter,
+      kvReplication: config.kvReplication,
+      remote: options.route,
       bootstrap: options.bootstrap ?? bootstrapConfiguration(config),
       client,
       address: () => null,
       timings: raftTimings(config.raft),
       sessionTtlMinMs: config.sessionTtlMinMs,
+      failover: failoverOf({ router: options.router, timers, logger }),
       snapshotThreshold: config.raft.snapshotThreshold,
       snapshotIntervalMs: config.raft.snapshotIntervalMs,
       trailingEntries: config.raft.trailingLogs,
@@ -309,9 +320,17 @@ export class ServerPart {
       .catch((error: unknown) => log.error("failed to initialise autopilot", { error }));
   }
 
-  /** A leader writes the configuration entries of its files that are not there yet. */
+  /** The primary's leader writes the configuration entries of its files that are not there yet. */
   async #bootstrapConfigEntries(): Promise<void> {
     const log = this.#options.logs.logger("agent.server");
+    const { federation } = this.server;
+    if (!federation.isPrimary) {
+      if (this.#configEntries.length > 0)
+        log.info("config_entries.bootstrap is left to the primary datacenter", {
+          primary: federation.primary.Datacenter,
+        });
+      return;
+    }
     for (const entry of this.#configEntries) {
       const { Kind: kind, Name: name } = entry;
       try {

@@ -8,11 +8,14 @@ export function refuseUnsupported(config: AgentConfig): void {
   const refuse = (setting: string, why: string): never => {
     throw new OperationalError("unsupported", `${setting}: ${why}`);
   };
-  const provider = config.retryJoin.addresses.find((address) => address.includes("="));
-  if (provider !== undefined)
-    refuse("retry_join", `this build does not ask clouds for addresses (${provider.split(" ")[0]}); name the servers`);
-  if (config.retryJoinWan.addresses.length > 0)
-    refuse("retry_join_wan", "this build cannot join other datacenters; remove it");
+  for (const [setting, { addresses }] of [
+    ["retry_join", config.retryJoin],
+    ["retry_join_wan", config.retryJoinWan],
+  ] as const) {
+    const provider = addresses.find((address) => address.includes("="));
+    if (provider !== undefined)
+      refuse(setting, `this build does not ask clouds for addresses (${provider.split(" ")[0]}); name the servers`);
+  }
   if (config.acl.enabled)
     refuse(
       "acl.enabled",

@@ -1,11 +1,12 @@
 // Prepared queries: https://developer.hashicorp.com/consul/api-docs/query.
-import type { InstanceHealth } from "../state/read.ts";
+import type { InstanceHealth, Read } from "../state/read.ts";
 import type { StateStore } from "../state/store.ts";
 import { OperationalError } from "../types/error.ts";
 import type { PreparedQuery } from "../types/records.ts";
 import { isUuid } from "../util/bytes.ts";
 import { parseDuration } from "../util/duration.ts";
 import type { CommandEndpoint, Prepared, QueryEndpoint } from "./endpoint.ts";
+import type { FailoverResult } from "./failover.ts";
 import { byDistance, hasMeta } from "./narrowing.ts";
 import { checkTemplate, renderTemplate } from "./query-template.ts";
 
@@ -123,6 +124,8 @@ export interface QueryExecution {
   /** Healthy instances that fit, in the catalog's order, or nearest first when `sorted`. Nobody has shuffled them. */
   nodes: readonly InstanceHealth[];
   sorted: boolean;
+  /** Set once other datacenters were asked, since this one had nothing; then the instances are of that one. */
+  elsewhere: Pick<FailoverResult, "datacenter" | "failovers"> | null;
 }
 
 export interface ExecuteArgs {
@@ -141,14 +144,13 @@ export const queryExecute: QueryEndpoint<ExecuteArgs, QueryExecution> = {
   run(state, { idOrName, near, agent, connect }) {
     const resolved = queryExplain.run(state, idOrName);
     const query = resolved.value;
-    const wanted = query.Service;
-    const read = state.healthService(wanted.Service, { connect: connect || wanted.Connect });
-    let nodes: readonly InstanceHealth[] = read.value.filter((row) => fits(row, wanted));
-    let from = near === "" ? wanted.Near : near;
+    const read = instancesFor(state, query, connect);
+    let nodes = read.value;
+    let from = near === "" ? query.Service.Near : near;
     if (from === "_agent" || from === "_ip") from = agent;
     if (from !== "") nodes = byDistance(state, nodes, from, (row) => row.Node.Node);
     return {
-      value: { query, nodes, sorted: from !== "" },
+      value: { query, nodes, sorted: from !== "", elsewhere: null },
       index: Math.max(resolved.index, read.index),
       topics: [...resolved.topics, ...read.topics],
     };
@@ -156,6 +158,16 @@ export const queryExecute: QueryEndpoint<ExecuteArgs, QueryExecution> = {
   key: ({ idOrName, near, agent, connect }) =>
     near === "" ? JSON.stringify(["query.execute", idOrName, agent, connect]) : null,
 };
+
+/** The healthy instances that a query wants, in the catalog's order. */
+export function instancesFor(
+  state: StateStore,
+  { Service: wanted }: PreparedQuery,
+  connect: boolean,
+): Read<readonly InstanceHealth[]> {
+  const read = state.healthService(wanted.Service, { connect: connect || wanted.Connect });
+  return { ...read, value: read.value.filter((row) => fits(row, wanted)) };
+}
 
 function fits({ Node: node, Service: service, Checks }: InstanceHealth, wanted: PreparedQuery["Service"]): boolean {
   for (const { CheckID, Status } of Checks) {

@@ -114,12 +114,14 @@ export const agentRoutes: readonly RouteRow[] = [
   },
 ];
 
+const isWan = ({ query }: Context): boolean =>
+  query.has("wan") && query.get("wan") !== "0" && query.get("wan") !== "false";
+
 function members(c: Context): Reply {
   const segment = c.query.get("segment");
   if (segment !== null && segment !== "" && segment !== "_all")
     throw new OperationalError("refused", "Network segments are not supported in this version of Consul");
-  const wan = c.query.has("wan") && c.query.get("wan") !== "0" && c.query.get("wan") !== "false";
-  const list = c.agent.members(wan);
+  const list = c.agent.members(isWan(c));
   const filter = c.query.get("filter") ?? "";
   return c.reply(filter === "" ? list : list.filter(compileFilter(filter, memberFields)));
 }
@@ -147,7 +149,7 @@ function reload(c: Context): Reply {
 }
 
 async function join(c: Context): Promise<Reply> {
-  await c.agent.join(c.requireTail("Missing address"), c.query.has("wan"));
+  await c.agent.join(c.requireTail("Missing address"), isWan(c));
   return emptyReply();
 }
 
@@ -160,7 +162,7 @@ function leave(c: Context): Reply {
 const LEAVE_DELAY_MS = 100;
 
 async function forceLeave(c: Context): Promise<Reply> {
-  await c.agent.forceLeave(c.requireTail("Missing node name"), c.query.has("prune"));
+  await c.agent.forceLeave(c.requireTail("Missing node name"), c.query.has("prune"), isWan(c));
   return emptyReply();
 }
 

@@ -42,7 +42,7 @@ export const catalogRoutes: readonly RouteRow[] = [
     params: [],
     permission: "none",
     summary: "Lists the known datacenters, nearest first",
-    handle: (c) => c.reply(c.agent.datacenters()),
+    handle: async (c) => c.reply(await c.agent.calls.datacenters()),
   },
   {
     method: "GET",

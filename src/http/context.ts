@@ -50,13 +50,6 @@ export class Context {
     return this.tail;
   }
 
-  /** For what only this agent's datacenter can answer. @throws OperationalError `no-path-to-datacenter` for another one. */
-  requireLocalDatacenter(): void {
-    const { datacenter } = this;
-    if (datacenter !== "" && datacenter !== this.agent.datacenter)
-      throw new OperationalError("no-path-to-datacenter", "No path to datacenter");
-  }
-
   /** The whole body. @throws OperationalError `payload-too-large`. */
   body(limitBytes: number): Promise<Uint8Array> {
     return this.request.body(limitBytes);
@@ -105,9 +98,18 @@ export class Context {
     encoding: Encoding<R>,
     options: ReadOptions = {},
   ): Reply | Promise<Reply> {
+    return this.readFrom((asked) => this.agent.route.query(endpoint, args, asked, this.datacenter), encoding, options);
+  }
+
+  /** The same with a read that takes more than one endpoint. */
+  readFrom<R>(
+    ask: (options: QueryOptions) => Answer<R> | Promise<Answer<R>>,
+    encoding: Encoding<R>,
+    options: ReadOptions = {},
+  ): Reply | Promise<Reply> {
     const queryOptions = this.queryOptions();
     try {
-      const answer = this.agent.route.query(endpoint, args, queryOptions, this.datacenter);
+      const answer = ask(queryOptions);
       if (answer instanceof Promise)
         return answer.then((late) => this.#encoded(late, encoding, queryOptions.consistency, options), refusedRead);
       return this.#encoded(answer, encoding, queryOptions.consistency, options);

@@ -15,7 +15,7 @@ export const coordinateRoutes: readonly RouteRow[] = [
     params: [],
     permission: "none",
     summary: "The coordinates of the servers of each known datacenter",
-    handle: (c) => c.reply(c.agent.datacenterCoordinates()),
+    handle: async (c) => c.reply(await c.agent.calls.coordinates()),
   },
   {
     method: "GET",

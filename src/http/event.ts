@@ -56,7 +56,7 @@ async function fire(c: Context): Promise<Reply> {
     Version: 1,
     LTime: 0,
   };
-  await c.agent.fireEvent(event);
+  await c.agent.calls.fire(event, c.datacenter);
   return c.reply(event);
 }
 

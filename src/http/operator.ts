@@ -156,8 +156,7 @@ export const operatorRoutes: readonly RouteRow[] = [
 async function getConfiguration(c: Context): Promise<Reply> {
   if (!c.query.has("stale")) return c.reply(await c.command(raftConfiguration, null));
   // While there is no leader to ask, a server says what it knows.
-  c.requireLocalDatacenter();
-  return c.reply(await c.agent.route.local(raftConfiguration, null));
+  return c.reply(await c.agent.route.local(raftConfiguration, null, c.datacenter));
 }
 
 async function removePeer(c: Context): Promise<Reply> {

@@ -4,12 +4,12 @@ import {
   queryDelete,
   type QueryDraft,
   type QueryExecution,
-  queryExecute,
   queryExplain,
   queryGet,
   queryList,
   queryUpdate,
 } from "../endpoint/query.ts";
+import { executeQuery } from "../agent/prepared-queries.ts";
 import { healthShape } from "../endpoint/health.ts";
 import { OperationalError } from "../types/error.ts";
 import type { PreparedQuery } from "../types/records.ts";
@@ -147,9 +147,8 @@ function execute(c: Context, idOrName: string): Reply | Promise<Reply> {
   const connect = boolOf(c, "connect");
   const args = { idOrName, near: c.query.get("near") ?? "", agent: c.agent.config.nodeName, connect };
   // Every answer is shuffled anew, so none is kept; the instances it is made from are.
-  return c.read(
-    queryExecute,
-    args,
+  return c.readFrom(
+    (options) => executeQuery(c.agent.route, args, options, c.datacenter),
     {
       form: "",
       encode: (execution, headers) => jsonReply(stringifyJson(executed(c, execution, limit), c.pretty), headers),
@@ -158,16 +157,16 @@ function execute(c: Context, idOrName: string): Reply | Promise<Reply> {
   );
 }
 
-function executed(c: Context, { query, nodes, sorted }: QueryExecution, limit: number): unknown {
+function executed(c: Context, { query, nodes, sorted, elsewhere }: QueryExecution, limit: number): unknown {
   const order = sorted ? [...nodes] : shuffled(nodes, c.agent.random);
   const shown = limit > 0 ? order.slice(0, limit) : order;
   return {
     Service: query.Service.Service,
     Nodes: shown.map(healthShape),
     DNS: query.DNS,
-    Datacenter: c.agent.datacenter,
+    Datacenter: elsewhere?.datacenter ?? (c.datacenter === "" ? c.agent.datacenter : c.datacenter),
     PeerName: "",
-    Failovers: 0,
+    Failovers: elsewhere?.failovers ?? 0,
     ...META,
   };
 }

@@ -32,8 +32,7 @@ const ARCHIVE_BYTES_MAX = 1024 * 1024 * 1024;
 const STATE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 
 async function save(c: Context): Promise<Reply> {
-  c.requireLocalDatacenter();
-  const backup = await c.agent.backups.open(c.query.has("stale"));
+  const backup = await c.agent.backups.open(c.query.has("stale"), c.datacenter);
   const headers = [
     "Content-Type",
     "application/x-gzip",
@@ -82,10 +81,9 @@ function readable(chunks: AsyncGenerator<Uint8Array>, done: () => void): Readabl
 
 async function restore(c: Context): Promise<Reply> {
   if (c.query.has("stale")) throw new OperationalError("refused", "stale not allowed for restore");
-  c.requireLocalDatacenter();
   const state = await stateOf(await c.body(ARCHIVE_BYTES_MAX));
   try {
-    await c.agent.restore(state);
+    await c.agent.calls.restore(state, c.datacenter);
   } catch (error) {
     if (!(error instanceof OperationalError) || error.code !== "invalid-request") throw error;
     throw new OperationalError("refused", `failed to restore from snapshot: ${error.message}`, { cause: error });

@@ -1,5 +1,5 @@
-// What every call between agents is wrapped in. A request names the protocol's version, the datacenter, who sends it, whom
-// it is for and its path; a reply says whether it is an answer or an error. Who is addressed by mistake (another cluster at
+// What every call between agents is wrapped in. A request names the protocol's version, the datacenter that it is for, who
+// sends it, whom it is for and its path; a reply says whether it is an answer or an error. Who is addressed by mistake (another cluster at
 // a known address, a server that was replaced by another) refuses, and says why.
 //   request  'P' version · datacenter, from, address, to, path: each a byte of length and UTF-8 · body
 //   reply    'P' version · 0 and the body, or 1 and an encoded { code, message, status }
@@ -13,6 +13,7 @@ const PROTOCOL_VERSION = 1;
 
 /** A call, unwrapped. */
 export interface Envelope {
+  /** Of the agent that it is for. */
   datacenter: string;
   /** The sender's node id. */
   from: string;
@@ -124,7 +125,10 @@ export function decodeReply(bytes: Uint8Array): Uint8Array {
 function readError(bytes: Uint8Array): OperationalError | null {
   const { code, message, status } = readable(() => decode(bytes) as Partial<OperationalError> | null) ?? {};
   if (typeof code !== "string" || typeof message !== "string") return null;
-  return new OperationalError(code, message, typeof status === "number" ? { status } : {});
+  return new OperationalError(code, message, {
+    isAnswer: true,
+    ...(typeof status === "number" ? { status } : {}),
+  });
 }
 
 /** What `read` makes of a reply. @throws OperationalError `outcome-unknown` when it can make nothing of it. */

@@ -20,6 +20,8 @@ export interface PeerIdentity {
 export interface Peer {
   readonly id: string;
   readonly address: string;
+  /** When it is another one than the caller's own. */
+  readonly datacenter?: string;
 }
 
 /** The way in. */
@@ -58,7 +60,7 @@ export class PeerDoor {
     if (request.datacenter !== datacenter)
       throw new OperationalError(
         "no-path-to-datacenter",
-        `agent ${id} is of datacenter ${datacenter}, not ${request.datacenter}`,
+        `agent ${id} is of datacenter '${datacenter}', not '${request.datacenter}'`,
       );
     if (request.to !== "" && request.to !== id)
       throw new OperationalError("unreachable", `agent ${request.to} is not here: this is ${id}`);
@@ -93,7 +95,7 @@ export class PeerClient {
    * `outcome-unknown` when it may have.
    */
   async call(peer: Peer, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    const head = this.#head(peer.id, path);
+    const head = this.#head(peer, path);
     const request = allocate(head.length + body.length);
     request.set(head);
     request.set(body, head.length);
@@ -101,15 +103,16 @@ export class PeerClient {
   }
 
   /** The same bytes before every call to one agent and path. */
-  #head(to: string, path: string): Uint8Array {
+  #head({ id: to, datacenter: other }: Peer, path: string): Uint8Array {
     let heads = this.#heads.get(path);
     if (heads === undefined) this.#heads.set(path, (heads = new Map()));
-    let head = heads.get(to);
+    const key = other === undefined ? to : `${to} ${other}`;
+    let head = heads.get(key);
     if (head === undefined) {
       const { id, datacenter, address } = this.#identity;
-      head = encodeRequestHead({ datacenter, from: id, address, to, path });
+      head = encodeRequestHead({ datacenter: other ?? datacenter, from: id, address, to, path });
       if (heads.size >= HEADS_MAX) heads.clear();
-      heads.set(to, head);
+      heads.set(key, head);
     }
     return head;
   }

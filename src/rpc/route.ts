@@ -1,21 +1,34 @@
 // The one door every request passes, whether it came by HTTP, by DNS or from the agent itself: it decides which
 // datacenter and which server answers. A server answers reads here, and asks the leader how far its store must be unless a
 // stale answer will do; commands it does as the leader, or sends them there; a client sends everything to the server that it
-// uses. Retries happen here and nowhere else, and only of what certainly was not done: while there is no leader, or the one
+// uses. What is for another datacenter a server sends to one of its servers (`router.ts`). Retries happen here and there
+// and nowhere else, and only of what certainly was not done: while there is no leader, or the one
 // asked leads no more, a request is held and tried again as long as `rpc_hold_timeout` allows.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { ForPrimary } from "../endpoint/federation.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
 import type { Answer, Authority, QueryOptions, Topology, Upstream } from "./authority.ts";
-import { answerCall, CALL_PATH, callCommand, callQuery, type CallTarget, FORWARD_PATH } from "./call.ts";
+import {
+  answerCall,
+  CALL_PATH,
+  callCommand,
+  callQuery,
+  type CallTarget,
+  type Destination,
+  FORWARD_PATH,
+} from "./call.ts";
 import type { Peer, PeerClient } from "./peer-door.ts";
 import type { RequestOutcomes } from "./request-ids.ts";
+import { noPath, type Router } from "./router.ts";
 
 export interface RouteOptions {
   /** This agent's server; null for a client. */
   readonly server: Authority | null;
   readonly upstream: Upstream;
   readonly topology: Topology;
+  /** A server's way to other datacenters; a client asks its server to go it. */
+  readonly router: Router | null;
   /** The way to other servers. */
   readonly client: PeerClient;
   readonly timers: Timers;
@@ -40,11 +53,17 @@ const REGAINED_MS = 1000;
 /** After this long without an answer it is looked at whether who was asked is there still. */
 const DOUBT_MS = 1000;
 
+/** What another datacenter may hold a request for in all, counted in what one server may. */
+const REMOTE_HOLDS = 3;
+
 /** After these the request certainly has not been carried out. A client's server has waited for a leader itself. */
 const UNDONE_BY_LEADER: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "unreachable"]);
 const UNDONE_BY_SERVER: ReadonlySet<ErrorCode> = new Set(["unreachable"]);
 /** After these there was no answer: a read may be asked again, though its answer may be on the way. */
 const SILENT: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout", "outcome-unknown", "shutting-down"]);
+
+/** The datacenter was not reached. */
+const NO_WAY: ReadonlySet<ErrorCode> = new Set(["datacenter-unreachable", "no-path-to-datacenter"]);
 
 const noLeader = (): OperationalError => new OperationalError("no-leader", "No cluster leader");
 const noServers = (): OperationalError =>
@@ -88,24 +107,42 @@ export class Route {
     options: QueryOptions,
     datacenter: string,
   ): Answer<R> | Promise<Answer<R>> {
-    this.#requireLocal(datacenter);
-    const answer = this.#ask(endpoint, args, options);
-    if (options.maxStaleMs === undefined) return answer;
-    return answer instanceof Promise
-      ? answer.then((late) => this.#bounded(late, endpoint, args, options))
-      : this.#bounded(answer, endpoint, args, options);
+    return this.#query(endpoint, args, options, datacenter, 0);
   }
 
-  #ask<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Answer<R> | Promise<Answer<R>> {
+  #query<A, R>(
+    endpoint: QueryEndpoint<A, R>,
+    args: A,
+    options: QueryOptions,
+    datacenter: string,
+    hops: number,
+  ): Answer<R> | Promise<Answer<R>> {
+    const remote = this.#remote(datacenter, hops);
+    const answer = this.#ask(endpoint, args, options, remote);
+    if (options.maxStaleMs === undefined) return answer;
+    return answer instanceof Promise
+      ? answer.then((late) => this.#bounded(late, endpoint, args, options, remote))
+      : this.#bounded(answer, endpoint, args, options, remote);
+  }
+
+  #ask<A, R>(
+    endpoint: QueryEndpoint<A, R>,
+    args: A,
+    options: QueryOptions,
+    remote: Destination | null,
+  ): Answer<R> | Promise<Answer<R>> {
     const server = this.#server;
     // What is at hand is answered without a promise.
     if (
       server !== null &&
+      remote === null &&
       (options.consistency === "stale" ||
         (server.readable && (server.alone || (options.index === 0 && options.consistency === "default"))))
     )
       return server.query(endpoint, args, options);
-    return options.index > 0 ? this.#blocking(endpoint, args, options) : this.#read(endpoint, args, options);
+    return options.index > 0
+      ? this.#blocking(endpoint, args, options, remote)
+      : this.#read(endpoint, args, options, remote);
   }
 
   /** A stale answer, unless it is too old: then one that is not stale. */
@@ -114,42 +151,73 @@ export class Route {
     endpoint: QueryEndpoint<A, R>,
     args: A,
     { maxStaleMs = Infinity, ...options }: QueryOptions,
+    remote: Destination | null,
   ): Answer<R> | Promise<Answer<R>> {
     if (answer.lastContactMs <= maxStaleMs) return answer;
-    const anew = this.#ask(endpoint, args, { ...options, consistency: "default" });
+    const anew = this.#ask(endpoint, args, { ...options, consistency: "default" }, remote);
     const marked = (fresh: Answer<R>): Answer<R> => ({ ...fresh, consistency: "default" });
     return anew instanceof Promise ? anew.then(marked) : marked(anew);
   }
 
+  /** @throws OperationalError as `query`; `outcome-unknown` when it may yet be done. */
   command<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string): R | Promise<R> {
-    this.#requireLocal(datacenter);
+    return this.#command(endpoint, args, datacenter, 0);
+  }
+
+  #command<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string, hops: number): R | Promise<R> {
+    const remote = this.#remote(datacenter, hops);
     const server = this.#server;
+    if (server !== null && remote !== null) return this.#router.command(remote.datacenter, endpoint, args, hops, false);
+    const primary = endpoint.isForPrimary === true ? (server?.federation.elsewhere ?? null) : null;
+    if (primary !== null && (args as ForPrimary).forwarded === undefined)
+      return this.#atPrimary(endpoint, { ...args, forwarded: primary.forwarded }, primary.datacenter, hops);
     if (server !== null && server.readable && server.alone) return server.command(endpoint, args);
     return this.#held(
       this.#undone,
       (leader) => leader.command(endpoint, args),
-      (peer) => this.#unlessLost(peer, "outcome-unknown", callCommand(this.#target(peer), endpoint, args)),
+      (peer) => this.#unlessLost(peer, "outcome-unknown", callCommand(this.#target(peer, remote), endpoint, args)),
     );
   }
 
+  /** @throws OperationalError that names the primary when there is no way to it: nobody else may take its writes. */
+  async #atPrimary<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string, hops: number): Promise<R> {
+    try {
+      return await this.#command(endpoint, args, datacenter, hops);
+    } catch (error) {
+      if (!(error instanceof OperationalError) || !NO_WAY.has(error.code)) throw error;
+      throw new OperationalError(
+        error.code,
+        `this is written in the primary datacenter, '${datacenter}', and there is no way to it; what is stored here can still be read: ${error.message}`,
+        { cause: error },
+      );
+    }
+  }
+
   /** What a command that only asks says at this server, or at the one that a client uses, whoever leads. */
-  local<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
+  local<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string): R | Promise<R> {
+    return this.#local(endpoint, args, datacenter, 0);
+  }
+
+  #local<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string, hops: number): R | Promise<R> {
+    const remote = this.#remote(datacenter, hops);
     const server = this.#server;
+    if (server !== null && remote !== null) return this.#router.command(remote.datacenter, endpoint, args, hops, true);
     if (server !== null) return server.local(endpoint, args);
     return this.#held(
       this.#unanswered,
       (own) => own.local(endpoint, args),
-      (peer) => callCommand(this.#target(peer), endpoint, args, true),
+      (peer) => callCommand(this.#target(peer, remote), endpoint, args, true),
     );
   }
 
-  /** Answers what a client agent has sent on (`FORWARD_PATH`). */
+  /** Answers what a client agent, or a server of another datacenter, has sent on (`FORWARD_PATH`). */
   answerForwarded(outcomes: RequestOutcomes, bytes: Uint8Array): Promise<Uint8Array> {
     return answerCall(
       {
-        query: (endpoint, args, options) => this.query(endpoint, args, options, ""),
-        command: (endpoint, args) => this.command(endpoint, args, ""),
-        local: (endpoint, args) => this.local(endpoint, args),
+        query: (endpoint, args, options, { datacenter, hops }) =>
+          this.#query(endpoint, args, options, datacenter, hops),
+        command: (endpoint, args, { datacenter, hops }) => this.#command(endpoint, args, datacenter, hops),
+        local: (endpoint, args, { datacenter, hops }) => this.#local(endpoint, args, datacenter, hops),
       },
       outcomes,
       bytes,
@@ -164,22 +232,41 @@ export class Route {
     return this.#held(this.#undone, here, (peer) => this.#options.client.call(peer, path, bytes, timeoutMs));
   }
 
-  #target(peer: Peer): CallTarget {
+  #target(peer: Peer, remote: Destination | null): CallTarget {
     const { client, holdMs } = this.#options;
-    return this.#server === null
-      ? { client, peer, path: FORWARD_PATH, holdMs }
-      : { client, peer, path: CALL_PATH, holdMs: 0 };
+    if (this.#server !== null) return { client, peer, path: CALL_PATH, holdMs: 0 };
+    const target: CallTarget = { client, peer, path: FORWARD_PATH, holdMs };
+    // The server waits for the other datacenter, and that may wait for its leader.
+    return remote === null ? target : { ...target, ...remote, holdMs: REMOTE_HOLDS * holdMs };
   }
 
-  /** What this server answers, leader or not, or a client's server. */
-  #read<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
+  /** What is for another datacenter; null for what is answered in this one. */
+  #remote(datacenter: string, hops: number): Destination | null {
+    return datacenter === "" || datacenter === this.#options.topology.datacenter ? null : { datacenter, hops };
+  }
+
+  get #router(): Router {
+    const { router } = this.#options;
+    if (router === null) throw noPath();
+    return router;
+  }
+
+  /** What this server answers, leader or not, or a client's server, or another datacenter. */
+  #read<A, R>(
+    endpoint: QueryEndpoint<A, R>,
+    args: A,
+    options: QueryOptions,
+    remote: Destination | null,
+  ): Promise<Answer<R>> {
     const server = this.#server;
+    if (server !== null && remote !== null)
+      return this.#router.query(remote.datacenter, endpoint, args, options, remote.hops);
     return this.#held(
       this.#unanswered,
       (leader) => leader.query(endpoint, args, options),
       (peer) =>
         server === null
-          ? this.#unlessLost(peer, "unreachable", callQuery(this.#target(peer), endpoint, args, options))
+          ? this.#unlessLost(peer, "unreachable", callQuery(this.#target(peer, remote), endpoint, args, options))
           : server.query(endpoint, args, options),
     );
   }
@@ -203,7 +290,9 @@ export class Route {
         if (peer !== null) return await there(peer);
       } catch (error) {
         if (!(error instanceof OperationalError)) throw error;
-        if (peer !== null && SILENT.has(error.code)) upstream.failed(peer);
+        // What a server tells of another datacenter is no fault of its own.
+        if (peer !== null && SILENT.has(error.code) && !(error.isAnswer && error.code === "outcome-unknown"))
+          upstream.failed(peer);
         if (!retried.has(error.code)) throw error;
         failure = error;
       }
@@ -223,7 +312,12 @@ export class Route {
   }
 
   /** A blocking query, a slice of its wait after the other, moved on when the leader changes. */
-  async #blocking<A, R>(endpoint: QueryEndpoint<A, R>, args: A, options: QueryOptions): Promise<Answer<R>> {
+  async #blocking<A, R>(
+    endpoint: QueryEndpoint<A, R>,
+    args: A,
+    options: QueryOptions,
+    remote: Destination | null,
+  ): Promise<Answer<R>> {
     const { now } = this.#options;
     const until = now() + options.waitMs;
     let isGone = false;
@@ -233,8 +327,8 @@ export class Route {
     try {
       for (;;) {
         const leftMs = Math.max(0, until - now());
-        const waitMs = this.#server?.leading === true ? leftMs : Math.min(leftMs, SLICE_MS);
-        const answer = await this.#read(endpoint, args, { ...options, waitMs });
+        const waitMs = this.#server?.leading === true && remote === null ? leftMs : Math.min(leftMs, SLICE_MS);
+        const answer = await this.#read(endpoint, args, { ...options, waitMs }, remote);
         // Nobody waits for the answer any more: whatever it is will do.
         if (isGone || answer.index > options.index || until - now() <= 0) return answer;
         if (answer.shared.replaced === true) return answer;
@@ -269,10 +363,5 @@ export class Route {
         timers.cancel(doubt);
       });
     });
-  }
-
-  #requireLocal(datacenter: string): void {
-    if (datacenter !== "" && datacenter !== this.#options.topology.datacenter)
-      throw new OperationalError("no-path-to-datacenter", "No path to datacenter");
   }
 }

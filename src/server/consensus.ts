@@ -48,6 +48,8 @@ export interface ConsensusHost {
   install(snapshot: SnapshotPoint): void;
   /** A received snapshot is of no use, and may be deleted. */
   snapshotRefused(index: number): void;
+  /** The log finds no space, or some again: an operator wants to know, though the server goes on. */
+  spaceChanged(error: OperationalError | null): void;
   /** A server has lost its disk: only an operator can help. */
   peerLostData(id: string): void;
   /** The server can go on no more: a broken invariant, or a disk whose state is unknown. */
@@ -84,6 +86,8 @@ export class Consensus {
   #heldReply: MessageReply | null = null;
   readonly #commits = new GroupCommit((entries) => this.#driver.dispatch({ type: "propose", entries }));
   #fateTimer: Timer | null = null;
+  /** The last write found no space. */
+  #isDiskFull = false;
   /** The furthest compaction that a full disk has refused. */
   #refusedCompaction: { index: number; term: number } | null = null;
   #compactTimer: Timer | null = null;
@@ -406,6 +410,7 @@ export class Consensus {
       () => this.#log.append(effect),
       () => {
         if (isLeader) dispatchLog.add(platform.now() - startedMs);
+        if (this.#isDiskFull && effect.entries.length > 0) this.#spaceChanged(null);
         this.#driver.dispatch({ type: "persisted", token });
         if (effect.then.length > 0) this.#sendAll(effect.then);
         this.#commits.written(token);
@@ -452,8 +457,16 @@ export class Consensus {
   }
 
   #writeFailed(error: unknown, refused: (() => void) | undefined): void {
-    if (refused !== undefined && error instanceof OperationalError && error.code === "disk-full") refused();
-    else this.#stopped(error);
+    if (refused !== undefined && error instanceof OperationalError && error.code === "disk-full") {
+      this.#spaceChanged(error);
+      refused();
+    } else this.#stopped(error);
+  }
+
+  #spaceChanged(error: OperationalError | null): void {
+    if (this.#isDiskFull === (error !== null)) return;
+    this.#isDiskFull = error !== null;
+    this.#host.spaceChanged(error);
   }
 
   #stopped(error: unknown): void {

@@ -16,7 +16,10 @@ export type ErrorCode =
   | "unsupported"
   | "no-leader"
   | "not-leader"
+  /** Nobody here knows a datacenter of that name. */
   | "no-path-to-datacenter"
+  /** The datacenter is known, but none of its servers answers: nothing was done there. */
+  | "datacenter-unreachable"
   | "unreachable"
   | "timeout"
   | "disk-full"
@@ -31,6 +34,8 @@ export interface ErrorOptions {
   status?: number;
   /** Of `unreachable`: the other side said at once that nobody listens there. */
   isRefused?: boolean;
+  /** The agent that was asked said so: it is no fault of the way to it. */
+  isAnswer?: boolean;
 }
 
 export class OperationalError extends Error {
@@ -38,10 +43,12 @@ export class OperationalError extends Error {
   readonly code: ErrorCode;
   readonly status: number | undefined;
   readonly isRefused: boolean;
+  readonly isAnswer: boolean;
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.status = options.status;
     this.isRefused = options.isRefused === true;
+    this.isAnswer = options.isAnswer === true;
   }
 }

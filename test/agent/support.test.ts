@@ -6,7 +6,12 @@ const SERVER = ["-server", "-bootstrap-expect=1", "-data-dir=/data"];
 
 const REFUSED: readonly [name: string, flags: readonly string[], settings: Record<string, unknown>, says: RegExp][] = [
   ["joining what a cloud names", [...SERVER, "-retry-join=provider=aws tag_key=a"], {}, /^retry_join:/],
-  ["joining datacenters", [...SERVER, "-retry-join-wan=10.0.0.1"], {}, /^retry_join_wan:/],
+  [
+    "joining datacenters that a cloud names",
+    [...SERVER, "-retry-join-wan=provider=aws tag_key=a"],
+    {},
+    /^retry_join_wan:/,
+  ],
   ["access control", SERVER, { acl: { enabled: true, default_policy: "deny" } }, /^acl.enabled:/],
   ["HTTPS", SERVER, { ports: { https: 8501 } }, /^ports.https:/],
 ];

@@ -1,15 +1,19 @@
 // Servers of one datacenter as processes of their own, each with a data directory, on loopback or wherever else the places
 // say, for tests of what only real processes show.
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { childEnvironment, freePorts, type RuntimeName, runtimeCommand } from "../conformance/agent-process.ts";
 
+import { LOOK_MS, SICKNESS_FILE, type Sickness } from "./sick-machine.ts";
+
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const SICK_MACHINE = join(root, "test/e2e/sick-machine.ts");
 const ANSWER_MS = 20_000;
 const LEADER_MS = 60_000;
 const POLL_MS = 20;
@@ -28,6 +32,8 @@ export interface GroupOptions {
   raftMultiplier?: number;
   /** More words for the command line of each. */
   words?: readonly string[];
+  /** Their machines can be made sick (`ServerProcess.sicken`). */
+  canSicken?: boolean;
 }
 
 interface Ports {
@@ -81,10 +87,19 @@ export class ServerProcess {
   readonly runtime: RuntimeName;
   readonly #enter: readonly string[];
   readonly #words: readonly string[];
+  /** The file that says what ails its machine; null when nothing can. */
+  readonly #sicknessFile: string | null;
   #child: ChildProcess | null = null;
   log = "";
 
-  constructor(name: string, runtime: RuntimeName, at: Place, ports: Ports, words: readonly string[]) {
+  constructor(
+    name: string,
+    runtime: RuntimeName,
+    at: Place,
+    ports: Ports,
+    words: readonly string[],
+    sicknessFile: string | null,
+  ) {
     this.name = name;
     this.host = at.address;
     this.httpPort = ports.http;
@@ -94,6 +109,7 @@ export class ServerProcess {
     this.runtime = runtime;
     this.#enter = at.enter;
     this.#words = words;
+    this.#sicknessFile = sicknessFile;
   }
 
   get isRunning(): boolean {
@@ -101,9 +117,16 @@ export class ServerProcess {
   }
 
   start(): void {
-    const command = [...this.#enter, ...runtimeCommand(this.runtime), join(root, "agent.ts"), ...this.#words];
+    const file = this.#sicknessFile;
+    const command = [
+      ...this.#enter,
+      ...runtimeCommand(this.runtime),
+      ...(file === null ? [] : [this.runtime === "node" ? "--import" : "--preload", SICK_MACHINE]),
+      join(root, "agent.ts"),
+      ...this.#words,
+    ];
     const child = spawn(command[0] as string, command.slice(1), {
-      env: childEnvironment(),
+      env: childEnvironment(file === null ? {} : { [SICKNESS_FILE]: file }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(child);
@@ -125,6 +148,13 @@ export class ServerProcess {
     if (signal !== "SIGKILL" && signal !== "SIGTERM") return;
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
     this.#child = null;
+  }
+
+  /** Makes its machine sick, or with nothing healthy; so it is when this resolves. */
+  async sicken(sickness: Sickness): Promise<void> {
+    assert(this.#sicknessFile !== null, "the group was started with `canSicken`");
+    writeFileSync(this.#sicknessFile, JSON.stringify(sickness));
+    await sleep(2 * LOOK_MS);
   }
 
   async send(
@@ -182,6 +212,7 @@ export class GroupProcesses {
         at,
         own,
         serverWords(name, at, own, runtimes.length, join(dir, name), seeds, options),
+        options.canSicken === true ? join(dir, `${name}.sickness`) : null,
       );
     const servers = runtimes.map((runtime, i) => make(`s${i + 1}`, runtime, places[i] as Place, ports[i] as Ports));
     const group = new GroupProcesses(servers, dir, async (name, runtime, at) =>

@@ -15,6 +15,10 @@ const RUNS: readonly (readonly [runtimes: readonly RuntimeName[], faults: readon
   ],
   [
     ["node", "bun", "deno"],
+    ["slow-disk-leader", "full-disk-leader", "full-disk-any", "clock-forward", "clock-back"],
+  ],
+  [
+    ["node", "bun", "deno"],
     ["isolate-leader", "deaf-leader", "mute-leader"],
   ],
   [

@@ -11,6 +11,7 @@ import { RUNTIMES, type RuntimeName } from "../conformance/agent-process.ts";
 import { GroupProcesses, type ServerProcess } from "./group.ts";
 import { History } from "./history.ts";
 import { Network, whyNoNetwork } from "./network.ts";
+import type { Sickness } from "./sick-machine.ts";
 
 interface Scene {
   readonly group: GroupProcesses;
@@ -35,6 +36,25 @@ async function pause(server: ServerProcess): Promise<() => Promise<void>> {
   return () => server.signal("SIGCONT");
 }
 
+/** With a sick machine; it gets well by itself when the server was killed meanwhile, too. */
+async function sicken(server: ServerProcess, sickness: Sickness): Promise<() => Promise<void>> {
+  await server.sicken(sickness);
+  return () => server.sicken({});
+}
+
+/** With a full disk, which is found out when the space that the log has ahead of its end is used up. */
+async function fillDisk({ group }: Scene, victim: ServerProcess): Promise<() => Promise<void>> {
+  const undo = await sicken(victim, { isFull: true });
+  const other = group.servers.find((server) => server !== victim) as ServerProcess;
+  const value = "x".repeat(LARGE_VALUE);
+  for (let n = 0; n < LARGE_VALUES; n += 1) {
+    const { status, text } = await other.send("PUT", `/v1/kv/nemesis-fill`, value);
+    if (status !== 200) throw new Error(`a server whose disk is full held up a write: ${status} ${text}`);
+  }
+  if (!victim.log.includes(NO_SPACE)) throw new Error(`${victim.name} has not met its full disk`);
+  return undo;
+}
+
 /** With the network cut in some way. */
 function cut(how: (network: Network, scene: Scene) => void | Promise<void>): Fault {
   return async (scene) => {
@@ -54,12 +74,29 @@ function shuffled({ group, random }: Scene): number[] {
   return order;
 }
 
+/** More than the log has in store. */
+const LARGE_VALUE = 400_000;
+const LARGE_VALUES = 6;
+/** What a server says of it. */
+const NO_SPACE = "No space is left for the Raft log";
+
+/** What a disk on its last legs takes for a sync. */
+const SLOW_SYNC_MS = 700;
+/** An hour: as when somebody sets a clock, or a machine wakes up. */
+const CLOCK_JUMP_MS = 3_600_000;
+
 const PROCESS_FAULTS: Readonly<Record<string, Fault>> = {
   "kill-leader": async (scene) => kill([await leaderOf(scene)]),
   "kill-any": (scene) => kill([any(scene)]),
   "kill-all": ({ group }) => kill(group.servers),
   "pause-leader": async (scene) => pause(await leaderOf(scene)),
   "pause-any": (scene) => pause(any(scene)),
+  "slow-disk-leader": async (scene) => sicken(await leaderOf(scene), { syncDelayMs: SLOW_SYNC_MS }),
+  "slow-disk-any": (scene) => sicken(any(scene), { syncDelayMs: SLOW_SYNC_MS }),
+  "full-disk-leader": async (scene) => fillDisk(scene, await leaderOf(scene)),
+  "full-disk-any": (scene) => fillDisk(scene, any(scene)),
+  "clock-forward": async (scene) => sicken(await leaderOf(scene), { wallOffsetMs: CLOCK_JUMP_MS }),
+  "clock-back": async (scene) => sicken(await leaderOf(scene), { wallOffsetMs: -CLOCK_JUMP_MS }),
   transfer: async (scene) => {
     await (await leaderOf(scene)).send("POST", "/v1/operator/raft/transfer-leader");
     return async () => {};
@@ -134,7 +171,10 @@ export async function nemesis(options: NemesisOptions): Promise<NemesisResult> {
   const until = performance.now() + minutes * 60_000;
   let group: GroupProcesses | null = null;
   try {
-    group = await GroupProcesses.start(runtimes, network === null ? {} : { places: network.places });
+    group = await GroupProcesses.start(runtimes, {
+      canSicken: true,
+      ...(network === null ? {} : { places: network.places }),
+    });
     const scene: Scene = { group, network, random };
     let queue = [...faults];
     while (queue.length > 0 && result.faults.length === 0) {

@@ -4,7 +4,20 @@
 //   const cluster = await Cluster.start(3);
 //   const leader = await cluster.untilLeader();
 //   const reply = await cluster.run(leader.fetch("PUT", "/v1/kv/a", "x"));
-//   cluster.cut([leader]); cluster.heal(); await cluster.crash(leader); await cluster.restart(leader);
+//   cluster.cut([leader]); cluster.heal(); await leader.crash(); await leader.restart();
+//
+// Several datacenters, each with servers of its own, joined by their WAN pool:
+//
+//   const cluster = await Cluster.federate(["dc1", "dc2", "dc3"], 3);      // servers s1 to s3, s4 to s6, s7 to s9
+//   const [first] = cluster.serversOf("dc1");
+//   const client = await cluster.join("client", "dc2");
+//   await cluster.run(first.fetch("GET", "/v1/kv/a?dc=dc2"));
+//   cluster.leaderOf("dc2"); await cluster.untilLeaders();
+//   cluster.cutLink("dc1", "dc2"); cluster.heal();                         // no word between any of their agents
+//   cluster.linkMs.set("dc1 dc3", [40, 45]);                               // one way, in either direction
+//
+// A datacenter that is reached by one address alone: `cluster.gateways.set("https://edge.example", server)` has requests to that
+// address come in at the gateway of that server. `configOf` gives each agent settings of its own.
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
@@ -23,6 +36,8 @@ export interface ClusterOptions {
   latencyMs?: readonly [number, number];
   /** Further settings of every agent. */
   config?: Partial<AgentConfig>;
+  /** And of each. */
+  configOf?: (node: Node) => Partial<AgentConfig>;
   raft?: Partial<AgentConfig["raft"]>;
   /** How long the pool remembers who has failed. */
   reconnectTimeoutMs?: number;
@@ -31,6 +46,8 @@ export interface ClusterOptions {
 const START_MS = Date.UTC(2030, 0, 1);
 const PORT = 8300;
 const SERF_PORT = 8301;
+const WAN_PORT = 8302;
+const DATACENTER = "dc1";
 /** A leaf is a client that nobody can call. */
 export type NodeKind = "server" | "client" | "leaf";
 
@@ -46,6 +63,10 @@ export class Cluster {
   /** The share of calls that arrive twice, the second time a while later. */
   doubling = 0;
   latencyMs: readonly [number, number];
+  /** How long a call takes one way between two datacenters, by their names in order with a blank between. */
+  readonly linkMs: Map<string, readonly [number, number]> = new Map<string, readonly [number, number]>();
+  /** Who answers at an origin. */
+  readonly gateways: Map<string, Node> = new Map();
   nowMs = 0;
   /** How many servers are to form a group (`bootstrap_expect`). */
   expect = 0;
@@ -70,6 +91,23 @@ export class Cluster {
     return cluster;
   }
 
+  /** Starts datacenters of `size` servers each, every one a group of its own, and waits until all know all. */
+  static async federate(datacenters: readonly string[], size: number, options: ClusterOptions = {}): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    for (const datacenter of datacenters) await cluster.start(datacenter, size);
+    await cluster.untilLeaders();
+    await cluster.untilFederated();
+    return cluster;
+  }
+
+  /** Starts a datacenter of `size` servers that form one group. */
+  async start(datacenter: string, size: number): Promise<void> {
+    for (let i = 0; i < size; i += 1) this.nodes.push(new Node(this, this.nodes.length, "server", datacenter));
+    const own = this.serversOf(datacenter);
+    const group = makeConfiguration(own.map(({ id, address }) => ({ id, address, voter: true })));
+    for (const node of own) await node.start(group);
+  }
+
   /** Starts servers that know nothing but each other's addresses, one after the other, `apartMs` between them. */
   static async startByJoin(size: number, options: ClusterOptions = {}, apartMs = 0): Promise<Cluster> {
     const cluster = new Cluster(options);
@@ -83,8 +121,8 @@ export class Cluster {
   }
 
   /** Starts a server that no group knows yet, or a client agent. */
-  async join(kind: NodeKind = "server"): Promise<Node> {
-    const node = new Node(this, this.nodes.length, kind);
+  async join(kind: NodeKind = "server", datacenter: string = DATACENTER): Promise<Node> {
+    const node = new Node(this, this.nodes.length, kind, datacenter);
     this.nodes.push(node);
     await node.start(null);
     return node;
@@ -145,6 +183,44 @@ export class Cluster {
     return this.leader as Node;
   }
 
+  /** The servers of a datacenter. */
+  serversOf(datacenter: string): Node[] {
+    return this.servers.filter((node) => node.datacenter === datacenter);
+  }
+
+  /** The names of all datacenters. */
+  get datacenters(): string[] {
+    return [...new Set(this.nodes.map(({ datacenter }) => datacenter))];
+  }
+
+  /** The server that leads a datacenter, if there is exactly one that says so and works. */
+  leaderOf(datacenter: string): Node | null {
+    const leaders = this.serversOf(datacenter).filter(
+      (node) => node.running?.agent.server.leading === true && node.running.agent.server.readable,
+    );
+    return leaders.length === 1 ? (leaders[0] as Node) : null;
+  }
+
+  /** Every datacenter has a leader. */
+  async untilLeaders(): Promise<void> {
+    await this.until(() => this.datacenters.every((name) => this.leaderOf(name) !== null), "a leader everywhere");
+  }
+
+  /** Every running server holds every running server of all datacenters for alive. */
+  async untilFederated(maxMs = 120_000): Promise<void> {
+    const running = this.servers.filter((node) => node.running !== null);
+    const wanted = running
+      .map(({ name, datacenter }) => `${name}.${datacenter}`)
+      .sort()
+      .join();
+    const known = (node: Node): string =>
+      (node.running?.agent.members(true) ?? [])
+        .flatMap(({ Name, Status }) => (Status === 1 ? [Name] : []))
+        .sort()
+        .join();
+    await this.until(() => running.every((node) => known(node) === wanted), `all know ${wanted}`, maxMs);
+  }
+
   /** Every running server has applied all that any of them has, and holds the same. */
   async untilEqual(): Promise<void> {
     const running = (): Node[] => this.servers.filter((node) => node.running !== null);
@@ -161,6 +237,16 @@ export class Cluster {
     for (const a of this.nodes) {
       for (const b of this.nodes) if (nodes.includes(a) !== nodes.includes(b)) this.#cut.add(`${a.host}>${b.host}`);
     }
+  }
+
+  /** Cuts the agents of two datacenters off from each other. */
+  cutLink(one: string, other: string): void {
+    for (const a of this.nodes)
+      for (const b of this.nodes)
+        if (a.datacenter === one && b.datacenter === other) {
+          this.#cut.add(`${a.host}>${b.host}`);
+          this.#cut.add(`${b.host}>${a.host}`);
+        }
   }
 
   heal(): void {
@@ -186,11 +272,11 @@ export class Cluster {
         alive(() => reject(new OperationalError("timeout", `${address}: no answer in time`))),
       );
       if (this.#isLost(from, to)) return;
-      this.at(this.nowMs + this.#delay(), () => {
+      this.at(this.nowMs + this.#delay(from, to), () => {
         const target = this.#node(to)?.kind === "leaf" ? null : (this.#node(to)?.running ?? null);
         if (target === null) {
           this.at(
-            this.nowMs + this.#delay(),
+            this.nowMs + this.#delay(to, from),
             alive(() => reject(new OperationalError("unreachable", `${address}: connection refused`))),
           );
           return;
@@ -198,7 +284,7 @@ export class Cluster {
         this.calls += 1;
         if (this.doubling > 0 && this.random.float() < this.doubling) {
           const again = bytes.slice();
-          this.at(this.nowMs + this.#delay() * 5, () => {
+          this.at(this.nowMs + this.#delay(from, to) * 5, () => {
             const still = this.#node(to)?.running;
             void still?.peer(path, again, from);
           });
@@ -207,9 +293,38 @@ export class Cluster {
         void target.peer(path, bytes.slice(), from).then((reply) => {
           if (this.#node(to)?.running !== target || this.#isLost(to, from)) return;
           this.at(
-            this.nowMs + this.#delay(),
+            this.nowMs + this.#delay(to, from),
             alive(() => resolve(reply.slice())),
           );
+        });
+      });
+    });
+  }
+
+  /** Carries a web request to a gateway and its answer back, or loses either. */
+  async fetch(sender: Node, request: Request): Promise<Response> {
+    const { origin, pathname } = new URL(request.url);
+    const target = this.gateways.get(origin);
+    if (target === undefined) throw new TypeError(`fetch failed: getaddrinfo ENOTFOUND ${origin}`);
+    const body = new Uint8Array(await request.arrayBuffer());
+    const authorization = request.headers.get("authorization");
+    return new Promise((resolve, reject) => {
+      const { life, host: from } = sender;
+      request.signal.addEventListener("abort", () => reject(new TypeError("aborted")));
+      if (this.#isLost(from, target.host)) return;
+      this.at(this.nowMs + this.#delay(from, target.host), () => {
+        const { running } = target;
+        const back = (answer: () => void): void =>
+          this.at(this.nowMs + this.#delay(target.host, from), () => {
+            if (sender.life === life) answer();
+          });
+        if (running === null) return back(() => reject(new TypeError("fetch failed: connect ECONNREFUSED")));
+        const refusal = running.gateway.refusal(pathname, authorization, from);
+        if (refusal !== null) return back(() => resolve(new Response(null, { status: refusal })));
+        this.calls += 1;
+        void running.gateway.handle(pathname, body).then((reply) => {
+          if (target.running !== running || this.#isLost(target.host, from)) return;
+          back(() => resolve(new Response(reply.slice())));
         });
       });
     });
@@ -223,9 +338,15 @@ export class Cluster {
     return this.#cut.has(`${from}>${to}`) || (this.loss > 0 && this.random.float() < this.loss);
   }
 
-  #delay(): number {
-    const [least, most] = this.latencyMs;
+  #delay(from: string, to: string): number {
+    const [least, most] = this.#linkBetween(from, to) ?? this.latencyMs;
     return least + this.random.float() * (most - least);
+  }
+
+  #linkBetween(from: string, to: string): readonly [number, number] | undefined {
+    if (this.linkMs.size === 0) return undefined;
+    const ends = [this.#node(from)?.datacenter, this.#node(to)?.datacenter];
+    return this.linkMs.get(ends.sort().join(" "));
   }
 
   async #pass(untilMs: number, condition: () => boolean): Promise<void> {
@@ -248,12 +369,14 @@ export class Cluster {
 export class Node {
   readonly cluster: Cluster;
   readonly kind: NodeKind;
+  readonly datacenter: string;
   readonly name: string;
   id: string;
   readonly host: string;
   /** Where a server takes calls, and where an agent takes those of the pool. */
   readonly address: string;
   readonly serfAddress: string;
+  readonly wanAddress: string;
   readonly logs: LogEvent[] = [];
   log: MemoryLogStore = new MemoryLogStore();
   blobs: MemoryBlobs = new MemoryBlobs();
@@ -266,19 +389,28 @@ export class Node {
   /** Counts starts and crashes. */
   life = 0;
 
-  constructor(cluster: Cluster, at: number, kind: NodeKind = "server") {
+  constructor(cluster: Cluster, at: number, kind: NodeKind = "server", datacenter: string = DATACENTER) {
+    const others = cluster.datacenters.filter((name) => name !== DATACENTER);
+    const network =
+      datacenter === DATACENTER ? 0 : others.includes(datacenter) ? others.indexOf(datacenter) + 1 : others.length + 1;
     this.cluster = cluster;
     this.kind = kind;
+    this.datacenter = datacenter;
     this.name = `${kind === "server" ? "s" : "c"}${at + 1}`;
     this.id = `${String(at + 1).padStart(8, "0")}-1111-1111-1111-111111111111`;
-    this.host = `10.0.0.${at + 1}`;
+    this.host = `10.0.${network}.${at + 1}`;
     this.address = `${this.host}:${PORT}`;
     this.serfAddress = `${this.host}:${SERF_PORT}`;
+    this.wanAddress = `${this.host}:${WAN_PORT}`;
   }
 
   get server(): RunningAgent["agent"]["server"] {
     assert.ok(this.running !== null, `${this.name} is down`);
     return this.running.agent.server;
+  }
+
+  get #joinsWan(): boolean {
+    return this.datacenter !== this.cluster.datacenters[0] && this.cluster.serversOf(this.datacenter)[0] === this;
   }
 
   /** @param group the first configuration of a new group; null joins later, or goes on with what is stored. */
@@ -290,6 +422,8 @@ export class Node {
       config: {
         ...base,
         nodeName: this.name,
+        datacenter: this.datacenter,
+        primaryDatacenter: this.datacenter,
         nodeId: this.id,
         advertiseAddress: this.host,
         raft: { ...base.raft, ...cluster.options.raft },
@@ -304,10 +438,22 @@ export class Node {
         },
         retryJoin: {
           ...base.retryJoin,
-          addresses: cluster.nodes.filter((node) => node !== this).map(({ serfAddress }) => serfAddress),
+          addresses: cluster.nodes
+            .filter((node) => node !== this && node.datacenter === this.datacenter)
+            .map(({ serfAddress }) => serfAddress),
+          intervalMs: RETRY_JOIN_MS,
+        },
+        gossipWan: base.gossipWan === null ? null : { ...base.gossipWan, advertiseAddress: this.host, port: WAN_PORT },
+        // One server of each datacenter joins the first; the others are brought in by those that know them.
+        retryJoinWan: {
+          ...base.retryJoinWan,
+          addresses: this.#joinsWan
+            ? cluster.serversOf(cluster.datacenters[0] as string).map(({ wanAddress }) => wanAddress)
+            : [],
           intervalMs: RETRY_JOIN_MS,
         },
         ...cluster.options.config,
+        ...cluster.options.configOf?.(this),
       },
       platform: life,
       bootstrap: group ?? { servers: [] },
@@ -400,7 +546,7 @@ class LifePlatform implements Platform {
   }
 
   fetch(request: Request): Promise<Response> {
-    return Promise.reject(new TypeError(`fetch failed: ${request.url}: no network in this test`));
+    return this.#node.cluster.fetch(this.#node, request);
   }
 
   report(event: ReportEvent): void {

@@ -55,6 +55,7 @@ class Host {
         sendSnapshot: () => assert.fail("no snapshot is needed"),
         install: () => assert.fail("no snapshot is sent"),
         snapshotRefused: () => {},
+        spaceChanged: () => {},
         peerLostData: () => {},
         failed: (error) => assert.fail(String(error)),
       },
