@@ -31,6 +31,7 @@ import { Federation } from "./federation.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { operatorLog } from "./operator-log.ts";
 import { Pending } from "./pending.ts";
 import { ReadCache } from "./read-cache.ts";
 import { Reads } from "./reads.ts";
@@ -38,7 +39,7 @@ import { Replication } from "./replication.ts";
 import { type LoggedCommand, type Restore, Restores } from "./restores.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { SnapshotTaker } from "./snapshot-taker.ts";
-import { encodeSnapshot, type LoadedSnapshot, loadSnapshot } from "./snapshots.ts";
+import { encodeSnapshot, loadSnapshot } from "./snapshots.ts";
 import { StoredState } from "./stored-state.ts";
 
 const SHARED_ANSWERS_MAX = 16_384;
@@ -178,7 +179,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   async start(): Promise<void> {
     await this.group.recovery.load();
     const { log } = this.#platform;
-    const snapshot = this.#stored?.load() ?? (await this.#loadSnapshot());
+    const tell = operatorLog(this.#options.log, this.group, (id) => this.#addressOf(id));
+    const snapshot = this.#stored?.load() ?? (await loadSnapshot(this.#platform.blobs, tell.snapshotDamaged));
     const stored: LoadedLog = await log.load();
     const point = snapshot?.point ?? null;
     const { base, entries, reset } = reconcileLog(stored, point);
@@ -198,24 +200,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         sendSnapshot: (to, term) => this.#replication.sendSnapshot(to, term),
         install: (point) => this.#install(point),
         snapshotRefused: (index) => this.#replication.refused(index),
-        spaceChanged: (error) => {
-          if (error === null) this.#options.log("info", "the log has space again");
-          else
-            this.#options.log(
-              "error",
-              "the disk is full: this server takes no writes and does not lead until it has space",
-              {
-                error,
-              },
-            );
-        },
-        peerLostData: (id) =>
-          this.#options.log(
-            "error",
-            `a server has lost its data, and is sent nothing: take it out of the group, "proconsul operator raft remove-peer -id=${id}", ` +
-              "or delete the file node-id in its data directory and start it again",
-            { id, name: this.group.nameOf(id), address: this.#addressOf(id) ?? "" },
-          ),
+        ...tell,
         failed: (error) => this.#fail(error),
       },
       {
@@ -231,12 +216,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.group.changed();
     this.#snapshots.start();
     this.group.recovery.start();
-  }
-
-  #loadSnapshot(): Promise<LoadedSnapshot | null> {
-    return loadSnapshot(this.#platform.blobs, (name, error) =>
-      this.#options.log("error", "snapshot is damaged and is passed over", { name, error }),
-    );
   }
 
   /** Ends what is under way; the log stays as it is. */
@@ -443,10 +422,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       return;
     }
     const command = (pending?.command ?? decode(entry.data)) as LoggedCommand;
-    if (command.type === "server.restore") {
-      this.#applyRestore(command, entry, pending);
-      return;
-    }
+    if (command.type === "server.restore") return this.#applyRestore(command, entry, pending);
     const index = entry.index + this.#indexOffset;
     const committedMs = this.#platform.now();
     const { result, changes, topics } = this.#state.apply(index, command);
@@ -470,8 +446,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   #roleChanged(role: Role, term: number, leader: string | null): void {
-    const { log } = this.#options;
-    if (role !== this.#role || term !== this.#term) log("info", `entering ${role} state`, { term, leader });
+    if (role !== this.#role || term !== this.#term)
+      this.#options.log("info", `entering ${role} state`, { term, leader });
     const changed = role !== this.#role || leader !== this.#leader || term !== this.#term;
     if (role !== this.#role) this.#instruments.entered(role);
     this.#role = role;
