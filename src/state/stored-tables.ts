@@ -21,6 +21,7 @@ export interface StoredTable {
   last(): [string, Uint8Array] | undefined;
   /** The greatest weight in the range, 0 when it is empty. */
   maxWeight(from: string | null, to: string | null): number;
+  clear(): void;
 }
 
 /** Tables by name: made when they are first asked for. */
@@ -28,9 +29,25 @@ export interface TableStorage {
   table(name: string): StoredTable;
   /** Does all of it or, when it throws, nothing. */
   transaction<T>(run: () => T): T;
-  /** Empties all of them. */
-  clear(): void;
 }
+
+/** The tables of a store. */
+export const STATE_TABLES: readonly string[] = [
+  "kv",
+  "kv-by-session",
+  "tombstones",
+  "tombstone-queue",
+  "topics",
+  "topic-queue",
+  "nodes",
+  "services",
+  "checks",
+  "sessions",
+  "queries",
+  "config",
+  "coordinates",
+  "autopilot",
+];
 
 /** What a store on storage is made with. */
 export interface StateStorage {
