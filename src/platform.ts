@@ -10,6 +10,11 @@ export interface Platform {
   wall(): number;
   /** Sets the one timer: the host's `wake` is called at `at` (monotonic ms) or soon after; null clears it. */
   wakeAt(at: number | null): void;
+  /**
+   * Where an idle agent is put to sleep and its memory lost: it is started again at `at` (monotonic ms), or earlier, whatever
+   * became of the timer; null when nothing is waited for. Missing where an agent runs until it is stopped.
+   */
+  alarmAt?(at: number | null): void;
   /** Cryptographically random bytes. */
   random(length: number): Uint8Array<ArrayBuffer>;
   /** Calls to other agents, bytes to bytes. */

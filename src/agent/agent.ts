@@ -39,7 +39,7 @@ import { catalogMember, serverTags, shownMember } from "./member-tags.ts";
 import { Pool, type PoolEvent } from "./pool.ts";
 import { joinError } from "./pool-join.ts";
 import { poolSettings } from "./pool-settings.ts";
-import { RESTORE_PATH, serverAddress, ServerPart } from "./server-part.ts";
+import { RESTORE_PATH, serverAddress, ServerPart, type ServerPartOptions } from "./server-part.ts";
 import { ServerSeeker } from "./server-seeker.ts";
 import { refuseUnsupported } from "./support.ts";
 import { describeAgent, statistics } from "./self.ts";
@@ -136,7 +136,8 @@ export class Agent implements Topology {
     );
     this.#pool = this.#makePool();
     this.#wan = config.server ? this.#makeWan(client) : null;
-    this.#serverPart = config.server ? this.#makeServerPart(client, outcomes, bootstrap) : null;
+    const router = this.#wan?.router ?? null;
+    this.#serverPart = router === null ? null : this.#makeServerPart({ client, outcomes, router, bootstrap });
     this.#servers = config.server ? null : this.#makeServerList(client);
     this.#seeker = new ServerSeeker({
       timers: this.timers,
@@ -148,7 +149,7 @@ export class Agent implements Topology {
       server: this.#serverPart?.server ?? null,
       upstream,
       topology: this,
-      router: this.#wan?.router ?? null,
+      router,
       client,
       timers: this.timers,
       now: () => platform.now(),
@@ -242,19 +243,17 @@ export class Agent implements Topology {
     });
   }
 
-  #makeServerPart(client: PeerClient, outcomes: RequestOutcomes, bootstrap: Configuration | undefined): ServerPart {
+  #makeServerPart(given: Pick<ServerPartOptions, "client" | "outcomes" | "router" | "bootstrap">): ServerPart {
     const { config, platform, timers, metrics, logs } = this;
     return new ServerPart({
       config,
       platform,
       timers,
-      client,
-      outcomes,
+      ...given,
       door: this.#door,
       metrics,
       logs,
       reconciled: this.#instruments.reconcile,
-      bootstrap,
       route: () => this.route,
       self: () => this.self,
       members: () => this.#members,

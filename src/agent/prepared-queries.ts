@@ -7,6 +7,7 @@ import { failoverOrder, hasFailover, queryExecuteElsewhere, queryFailover } from
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Answer, QueryOptions } from "../rpc/authority.ts";
 import type { Route } from "../rpc/route.ts";
+import type { Router } from "../rpc/router.ts";
 import type { InstanceHealth } from "../state/read.ts";
 import type { Logger } from "./logs.ts";
 
@@ -50,39 +51,43 @@ function withResult(
 
 /** What it works with. */
 export interface FailoverOptions {
-  /** Asked for when there is something to ask: the route needs the server that this is made for. */
-  route(): Route;
+  /** The way to other datacenters. */
+  readonly router: Pick<Router, "datacenter" | "datacenters" | "isSilent" | "query">;
   readonly timers: Timers;
   readonly logger: Pick<Logger, "warn">;
 }
 
 /** A server's way to other datacenters. */
-export function failoverOf({ route, timers, logger }: FailoverOptions): Failover {
+export function failoverOf({ router, timers, logger }: FailoverOptions): Failover {
   return ({ query, connect, stale }) => {
-    const { topology } = route();
-    const own = topology.datacenter;
-    const order = failoverOrder(query.Service.Failover, own, topology.datacenters());
+    const own = router.datacenter;
+    const order = failoverOrder(query.Service.Failover, own, router.datacenters());
     const options: QueryOptions = { consistency: stale ? "stale" : "default", index: 0, waitMs: 0 };
     const ask = async (datacenter: string): Promise<readonly InstanceHealth[]> => {
       try {
-        const answer = await route().query(queryExecuteElsewhere, { query, connect }, options, datacenter);
+        const answer = await router.query(datacenter, queryExecuteElsewhere, { query, connect }, options, 0);
         return answer.shared.read.value;
       } catch (error) {
         logger.warn("a prepared query could not be run in another datacenter", { name: query.Name, datacenter, error });
         return [];
       }
     };
-    return firstFound(timers, order, ask, own);
+    return firstFound({ router, timers, order, ask });
   };
 }
 
-/** Asks in this order, each with a head start before the next; whoever first has instances gives the answer. */
-function firstFound(
-  timers: Timers,
-  order: readonly string[],
-  ask: (datacenter: string) => Promise<readonly InstanceHealth[]>,
-  own: string,
-): Promise<FailoverResult> {
+/** A walk through datacenters. */
+interface Walk extends Pick<FailoverOptions, "router" | "timers"> {
+  readonly order: readonly string[];
+  ask(datacenter: string): Promise<readonly InstanceHealth[]>;
+}
+
+/**
+ * Asks in this order, each with a head start before the next, which one that was silent before does not get; whoever first has
+ * instances gives the answer.
+ */
+function firstFound({ router, timers, order, ask }: Walk): Promise<FailoverResult> {
+  const own = router.datacenter;
   return new Promise((resolve) => {
     let asked = 0;
     let open = 0;
@@ -103,7 +108,7 @@ function firstFound(
       }
       asked += 1;
       open += 1;
-      headStart = timers.after(HEAD_START_MS, next);
+      headStart = timers.after(router.isSilent(datacenter) ? 0 : HEAD_START_MS, next);
       void ask(datacenter).then((nodes) => {
         open -= 1;
         if (isDone) return;

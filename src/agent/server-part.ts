@@ -11,6 +11,7 @@ import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { RequestOutcomes } from "../rpc/request-ids.ts";
 import type { Route } from "../rpc/route.ts";
+import type { Router } from "../rpc/router.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
@@ -43,6 +44,8 @@ export interface ServerPartOptions {
   readonly bootstrap: Configuration | undefined;
   /** The door of requests, which is made after this. */
   readonly route: () => Route;
+  /** The way to other datacenters. */
+  readonly router: Router;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
@@ -128,7 +131,7 @@ export class ServerPart {
       address: () => null,
       timings: raftTimings(config.raft),
       sessionTtlMinMs: config.sessionTtlMinMs,
-      failover: failoverOf({ route: options.route, timers, logger: logs.logger("agent") }),
+      failover: failoverOf({ router: options.router, timers, logger }),
       snapshotThreshold: config.raft.snapshotThreshold,
       snapshotIntervalMs: config.raft.snapshotIntervalMs,
       trailingEntries: config.raft.trailingLogs,
@@ -222,6 +225,7 @@ export class ServerPart {
     // The state may be another cluster's: this one says again what it is.
     this.#reconcile();
     this.#initialiseAutopilot();
+    this.server.federation.restored();
     this.#options.leaderFound();
     return new Uint8Array(0);
   }

@@ -15,6 +15,8 @@ class Pending implements Timer {
   readonly at: number;
   fire: (() => void) | null;
   entry: HeapEntry<Pending> | null = null;
+  /** Its place among those that must go off even if the agent is put to sleep. */
+  lasting: HeapEntry<Pending> | null = null;
 
   constructor(at: number, fire: () => void) {
     this.at = at;
@@ -27,12 +29,14 @@ class Pending implements Timer {
 }
 
 export class Timers {
-  readonly #platform: Pick<Platform, "now" | "wakeAt">;
+  readonly #platform: Pick<Platform, "now" | "wakeAt" | "alarmAt">;
   readonly #heap = new Heap<Pending>();
+  /** Those that outlast a sleep; empty where there is none. */
+  readonly #lasting = new Heap<Pending>();
   #armed: number | null = null;
   #firing = false;
 
-  constructor(platform: Pick<Platform, "now" | "wakeAt">) {
+  constructor(platform: Pick<Platform, "now" | "wakeAt" | "alarmAt">) {
     this.#platform = platform;
   }
 
@@ -46,23 +50,36 @@ export class Timers {
     return this.#heap.peek()?.at ?? null;
   }
 
-  /** Calls `fire` once, `delayMs` from now or later. */
-  after(delayMs: number, fire: () => void): Timer {
-    return this.at(this.#platform.now() + Math.max(0, delayMs), fire);
+  /**
+   * Calls `fire` once, `delayMs` from now or later.
+   * @param lasting a platform that puts idle agents to sleep starts this one again for it; who starts sets the timer anew.
+   */
+  after(delayMs: number, fire: () => void, lasting = false): Timer {
+    return this.at(this.#platform.now() + Math.max(0, delayMs), fire, lasting);
   }
 
   /** Calls `fire` once, at monotonic `at` or later. */
-  at(at: number, fire: () => void): Timer {
+  at(at: number, fire: () => void, lasting = false): Timer {
     const timer = new Pending(at, fire);
     timer.entry = this.#heap.push(at, timer);
+    if (lasting && this.#platform.alarmAt !== undefined) {
+      timer.lasting = this.#lasting.push(at, timer);
+      this.setAlarm();
+    }
     this.#arm();
     return timer;
+  }
+
+  /** Tells a platform that puts idle agents to sleep when this one must be there again: by the first lasting timer. */
+  setAlarm(): void {
+    this.#platform.alarmAt?.(this.#lasting.peek()?.at ?? null);
   }
 
   /** Cancelling a timer that has fired is no error. */
   cancel(timer: Timer | null): void {
     if (!(timer instanceof Pending)) return;
     timer.fire = null;
+    this.#forget(timer);
     if (timer.entry === null) return;
     this.#heap.cancel(timer.entry);
     timer.entry = null;
@@ -78,12 +95,18 @@ export class Timers {
       for (const timer of this.#due(this.#platform.now())) {
         const { fire } = timer;
         timer.fire = null;
+        this.#forget(timer);
         fire?.();
       }
     } finally {
       this.#firing = false;
       this.#arm();
     }
+  }
+
+  #forget(timer: Pending): void {
+    if (timer.lasting !== null) this.#lasting.cancel(timer.lasting);
+    timer.lasting = null;
   }
 
   #due(now: number): Pending[] {

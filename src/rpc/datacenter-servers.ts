@@ -111,6 +111,11 @@ export class DatacenterServers {
     return best === null ? this.#seek() : best.known.peer;
   }
 
+  /** None of them has answered lately. */
+  get isSilent(): boolean {
+    return this.#best() === null;
+  }
+
   /** It gave no answer: it comes after all others for a while. */
   failed(peer: Peer, why: string): void {
     const entry = this.#entry(peer);

@@ -67,6 +67,11 @@ export class Router implements Topology {
     return [this.datacenter, ...others.map(({ name }) => name)];
   }
 
+  /** None of its servers has answered lately: who can do without need not wait for it. */
+  isSilent(datacenter: string): boolean {
+    return this.#servers.get(datacenter)?.isSilent ?? false;
+  }
+
   /** What is known of them has changed. */
   changed(): void {
     const known = new Set(this.#options.others().map(({ name }) => name));

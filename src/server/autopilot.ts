@@ -56,7 +56,9 @@ export class Autopilot {
 
   /** What the last look saw; it is never older than two seconds. */
   get health(): GroupHealth {
-    if (this.#host.now() - this.#lookedAtMs >= INTERVAL_MS) this.look();
+    // Of itself a server knows without waiting: one that is alone may have been started for this very question.
+    const alone = this.#host.raft.configuration.servers.length === 1;
+    if (alone || this.#host.now() - this.#lookedAtMs >= INTERVAL_MS) this.look();
     return this.#health;
   }
 

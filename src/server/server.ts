@@ -505,7 +505,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     const store = this.#restores.storeOf(command);
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
-    store.restored(entry.index + this.#indexOffset);
+    store.restored(entry.index + this.#indexOffset, this.#state);
     this.#replace(store, entry.index);
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });

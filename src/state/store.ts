@@ -107,10 +107,10 @@ export class StateStore {
   }
 
   /** Notes that entry `index` put this store in the place of another one. */
-  restored(index: number): void {
+  restored(index: number, other: StateStore): void {
     this.skip(Math.max(index, this.#lastIndex + 1));
     const tx = new Transaction(this.#tables, this.#lastIndex);
-    federationRestored(tx);
+    federationRestored(tx, other.federation().value);
     this.#settle(tx);
   }
 

@@ -6,6 +6,7 @@ import type { FailoverResult } from "../../src/endpoint/failover.ts";
 import type { QueryExecution } from "../../src/endpoint/query.ts";
 import type { Answer, QueryOptions } from "../../src/rpc/authority.ts";
 import type { Route } from "../../src/rpc/route.ts";
+import type { Router } from "../../src/rpc/router.ts";
 import type { InstanceHealth } from "../../src/state/read.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import type { PreparedQuery } from "../../src/types/records.ts";
@@ -36,6 +37,7 @@ class Datacenters {
   readonly time = new VirtualTime();
   readonly asked: [number, string][] = [];
   readonly log = recordingLogger();
+  readonly silent = new Set<string>();
   readonly #behaviours: Record<string, Behaviour>;
 
   constructor(behaviours: Record<string, Behaviour>) {
@@ -45,9 +47,11 @@ class Datacenters {
   /** Runs the walk of a server of dc1 to its end, and says when that was. */
   async walk(failover: Partial<PreparedQuery["Service"]["Failover"]>): Promise<FailoverResult & { atMs: number }> {
     const { time, asked } = this;
-    const route = {
-      topology: { datacenter: "dc1", datacenters: () => ["dc1", ...Object.keys(this.#behaviours)] },
-      query: (_endpoint: unknown, _args: unknown, _options: QueryOptions, datacenter: string) => {
+    const router = {
+      datacenter: "dc1",
+      datacenters: () => ["dc1", ...Object.keys(this.#behaviours)],
+      isSilent: (datacenter: string) => this.silent.has(datacenter),
+      query: (datacenter: string) => {
         asked.push([time.now(), datacenter]);
         const behaviour = this.#behaviours[datacenter] as Behaviour;
         return new Promise((resolve, reject) => {
@@ -57,8 +61,8 @@ class Datacenters {
           });
         });
       },
-    } as unknown as Route;
-    const walk = failoverOf({ route: () => route, timers: time.timers, logger: this.log.logger });
+    } as unknown as Router;
+    const walk = failoverOf({ router, timers: time.timers, logger: this.log.logger });
     const results: (FailoverResult & { atMs: number })[] = [];
     void walk({ query: query(failover), connect: false, stale: true }).then((found) => {
       results.push({ ...found, atMs: time.now() });
@@ -101,6 +105,17 @@ test("failover: one that hangs costs half a second; the next is asked meanwhile"
   const { datacenter, failovers, atMs } = await world.walk({ NearestN: 2 });
   assert.deepEqual({ datacenter, failovers }, { datacenter: "dc3", failovers: 2 });
   assert.ok(atMs >= 500 && atMs < 600, `${atMs} ms`);
+});
+
+test("failover: one that was silent before gets no head start, and still counts when it answers again", async () => {
+  const world = new Datacenters({ dc2: { afterMs: 60_000, instances: 5 }, dc3: { afterMs: 20, instances: 1 } });
+  world.silent.add("dc2");
+  const { datacenter, atMs } = await world.walk({ NearestN: 2 });
+  assert.equal(datacenter, "dc3");
+  assert.ok(atMs < 100, `${atMs} ms`);
+  const back = new Datacenters({ dc2: { afterMs: 5, instances: 5 }, dc3: { afterMs: 20, instances: 1 } });
+  back.silent.add("dc2");
+  assert.equal((await back.walk({ NearestN: 2 })).datacenter, "dc2");
 });
 
 test("failover: one that is only slow still counts when nobody else has any", async () => {
