@@ -106,9 +106,9 @@ export class StateStore {
     this.#lastIndex = index;
   }
 
-  /** Notes that entry `index` put this store in the place of another one. */
+  /** Notes that entry `index` put this store in the place of another one. It may be ahead of that index already. */
   restored(index: number, other: StateStore): void {
-    this.skip(Math.max(index, this.#lastIndex + 1));
+    if (index > this.#lastIndex) this.skip(index);
     const tx = new Transaction(this.#tables, this.#lastIndex);
     federationRestored(tx, other.federation().value);
     this.#settle(tx);
