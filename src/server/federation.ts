@@ -9,6 +9,7 @@ import {
   type FederationView,
   type ForPrimary,
   type Forwarded,
+  type LinkStatus,
 } from "../endpoint/federation.ts";
 import type { Timer } from "../host/timers.ts";
 import { ConfigEntriesKind, entriesBatch, type EntriesBatch } from "../replicator/config-entries.ts";
@@ -98,7 +99,7 @@ export class Federation implements FederationView {
       primary: this.primary,
       configured: primaryDatacenter,
       known: this.#others(),
-      links: [...this.#links.values()].map(({ status }) => status),
+      links: [...this.#links.values()].map(({ status }) => status).sort(inOrder),
     };
   }
 
@@ -325,5 +326,11 @@ export class Federation implements FederationView {
     await this.#write({ commands: [], replaced: [] }, known, primary);
   }
 }
+
+const KINDS: readonly LinkStatus["kind"][] = ["primary", "config-entries", "kv"];
+
+/** What others build on comes first. */
+const inOrder = (a: LinkStatus, b: LinkStatus): number =>
+  KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || (`${a.source} ${a.toPrefix}` < `${b.source} ${b.toPrefix}` ? -1 : 1);
 
 const since = ({ Epoch }: Primary): string => (Epoch === 0 ? "" : ` since epoch ${Epoch}`);
