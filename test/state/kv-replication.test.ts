@@ -60,6 +60,15 @@ test("changes since an index: says when deletions are forgotten that somebody ha
   assert.equal(known(log.index), true);
 });
 
+test("changes since an index: who is very far behind is sent to all keys", () => {
+  const log = new Log();
+  const known = (): boolean => log.store.kvChanges({ prefix: "", index: 1, after: "", ...LIMITS }).value.Known;
+  for (let i = 0; i < 32_768; i += 1) log.apply(kv.set(`k${i}`));
+  assert.equal(known(), true);
+  log.apply(kv.set("one more"));
+  assert.equal(known(), false);
+});
+
 test("an answer holds one version, however large, and no more bytes than it may", () => {
   const log = new Log();
   for (const key of ["a", "b", "c"]) log.value(kv.set(key, "x".repeat(100)));
