@@ -10,8 +10,8 @@ import type { Upstream } from "../rpc/authority.ts";
 import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { RequestOutcomes } from "../rpc/request-ids.ts";
-import type { Route } from "../rpc/route.ts";
 import type { Router } from "../rpc/router.ts";
+import type { Route } from "../rpc/route.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
@@ -42,10 +42,10 @@ export interface ServerPartOptions {
   readonly reconciled: Pick<Sample, "add">;
   /** The servers of a new group, this one among them and the same on each; absent: what the configuration says. */
   readonly bootstrap: Configuration | undefined;
-  /** The door of requests, which is made after this. */
-  readonly route: () => Route;
   /** The way to other datacenters. */
   readonly router: Router;
+  /** The door of requests, which is made after this. */
+  readonly route: () => Route;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
@@ -225,7 +225,6 @@ export class ServerPart {
     // The state may be another cluster's: this one says again what it is.
     this.#reconcile();
     this.#initialiseAutopilot();
-    this.server.federation.restored();
     this.#options.leaderFound();
     return new Uint8Array(0);
   }

@@ -1,5 +1,5 @@
 // Raft, autopilot and the keyring: https://developer.hashicorp.com/consul/api-docs/operator
-import { parseJson } from "../util/json.ts";
+import { parseJson } from "./json.ts";
 import type { CasOptions } from "./config.ts";
 import type { Method, Read, ReadOptions, RequestOptions, Transport } from "./transport.ts";
 import type {

@@ -192,6 +192,15 @@ export interface InternalTimings {
   serverHealthIntervalMs: number;
 }
 
+/** A datacenter that is reached by one address alone (not in Consul). */
+export interface RemoteDatacenter {
+  name: string;
+  /** `https://host[:port]`. */
+  address: string;
+  /** What its gateway wants to be shown; "" for nothing. */
+  token: string;
+}
+
 export interface AgentConfig {
   // Identity
   datacenter: string;
@@ -237,6 +246,8 @@ export interface AgentConfig {
     server: number;
     serfLan: number;
     serfWan: number;
+    /** Where datacenters call that know this one by an address alone. */
+    gateway: number;
     sidecarMin: number;
     sidecarMax: number;
     exposeMin: number;
@@ -292,6 +303,9 @@ export interface AgentConfig {
   gossipWan: GossipPool | null;
   retryJoin: RetryJoin;
   retryJoinWan: RetryJoin;
+  remoteDatacenters: RemoteDatacenter[];
+  /** "" for none. */
+  gatewayToken: string;
   rejoinAfterLeave: boolean;
   leaveOnTerminate: boolean;
   skipLeaveOnInterrupt: boolean;

@@ -167,6 +167,10 @@ class View<V> implements OrderedMapView<V> {
     visitNode(this.root, from, to, visit);
   }
 
+  visitKeys(from: string | null, to: string | null, visit: (key: string) => boolean | void): void {
+    visitNode(this.root, from, to, (_, key) => visit(key));
+  }
+
   visitAbove(from: string | null, to: string | null, weight: number, visit: (value: V, key: string) => void): void {
     if (this.weigh !== undefined) visitHeavy(this.root, from, to, weight, this.weigh, visit);
   }

@@ -20,7 +20,7 @@ export class FederationTable {
   twoWay: readonly KVRule[] = NO_RULES;
   copies: readonly KVRule[] = NO_RULES;
 
-  write(after: Federation | null): void {
+  write(_key: string, _before: Federation | null, after: Federation | null): void {
     this.record = after;
     const rules = after?.Rules ?? NO_RULES;
     this.twoWay = rules.filter(({ Mode }) => Mode === "two-way");
@@ -32,7 +32,7 @@ export class FederationTable {
 export class LinkTable {
   readonly records: OrderedMap<ReplicationLink> = createOrderedMap<ReplicationLink>();
 
-  write(key: string, after: ReplicationLink | null): void {
+  write(key: string, _before: ReplicationLink | null, after: ReplicationLink | null): void {
     if (after === null) this.records.delete(key);
     else this.records.set(key, after);
   }

@@ -37,6 +37,7 @@ import { isTemplate } from "./prepared-query.ts";
 import { SnapshotLoader, takeSnapshot } from "./snapshot.ts";
 import type { SnapshotRecord, StateSnapshot } from "./snapshot.ts";
 import { hasSeen, versionOf } from "./stamp.ts";
+import type { StateStorage } from "./stored-tables.ts";
 import { Tables } from "./tables.ts";
 import {
   AUTOPILOT_TOPIC,
@@ -78,11 +79,37 @@ export interface Applied<V = CommandValues[Command["type"]]> {
   topics: readonly string[];
 }
 
+/** Where a store stands, beside its tables. */
+export interface StateMark {
+  index: number;
+  floor: number;
+  hash: string;
+}
+
 /** The store of one datacenter. */
 export class StateStore {
-  readonly #tables: Tables = new Tables();
-  readonly #topics: IndexTable = new IndexTable(this.#tables.floor, (topic) => topicExists(this.#tables, topic));
+  readonly #tables: Tables;
+  readonly #topics: IndexTable;
   #lastIndex = 0;
+
+  /**
+   * @param storage where the records are kept; in memory when absent.
+   * @param mark what `mark` gave when the store on that storage was last written.
+   */
+  constructor(storage: StateStorage | null = null, mark?: StateMark) {
+    this.#tables = new Tables(storage);
+    const exists = (topic: string): boolean => topicExists(this.#tables, topic);
+    this.#topics = new IndexTable(this.#tables.floor, exists, storage);
+    if (mark === undefined) return;
+    this.#tables.floor.raise(mark.floor);
+    this.#tables.hash.load(mark.hash);
+    this.#lastIndex = mark.index;
+  }
+
+  /** What of a store on storage is in no table: to be written with every change. */
+  mark(): StateMark {
+    return { index: this.#lastIndex, floor: this.#tables.floor.index, hash: this.#tables.hash.toString() };
+  }
 
   /**
    * Applies the command of log entry `index`, which must be above every one before and above 1 (a log begins with its
@@ -106,11 +133,11 @@ export class StateStore {
     this.#lastIndex = index;
   }
 
-  /** Notes that entry `index` put this store in the place of another one. It may be ahead of that index already. */
-  restored(index: number, other: StateStore): void {
+  /** Notes that entry `index` put this store, maybe ahead of that index already, in the place of one that said `until` of itself. */
+  restored(index: number, until: Federation | null): void {
     if (index > this.#lastIndex) this.skip(index);
     const tx = new Transaction(this.#tables, this.#lastIndex);
-    federationRestored(tx, other.federation().value);
+    federationRestored(tx, until);
     this.#settle(tx);
   }
 
@@ -423,8 +450,14 @@ export class StateStore {
 
 /** Builds a store from a snapshot's records one at a time, so that the host may take breaks. */
 export class StateRestorer {
-  readonly #store: StateStore = new StateStore();
-  readonly #load: { add(record: SnapshotRecord): void; finish(): void } = this.#store.load();
+  readonly #store: StateStore;
+  readonly #load: { add(record: SnapshotRecord): void; finish(): void };
+
+  /** @param storage where the store is to be: its tables are empty. */
+  constructor(storage: StateStorage | null = null) {
+    this.#store = new StateStore(storage);
+    this.#load = this.#store.load();
+  }
 
   /** @throws OperationalError `storage-failed` when the records are not a whole snapshot. */
   add(record: SnapshotRecord): void {

@@ -20,7 +20,7 @@ async function withPrimary(
 ): Promise<void> {
   const cluster = await Cluster.federate(datacenters, size, {
     seed,
-    configOf: (datacenter) => ({ primaryDatacenter: "dc1", ...configOf?.(datacenter) }),
+    configOf: ({ datacenter }) => ({ primaryDatacenter: "dc1", ...configOf?.(datacenter) }),
   });
   try {
     await body(cluster);

@@ -26,7 +26,7 @@ async function withRules(
   const datacenters = Object.keys(rules).sort();
   const cluster = await Cluster.federate(datacenters, size, {
     seed,
-    configOf: (datacenter) => ({ kvReplication: rules[datacenter] ?? [] }),
+    configOf: ({ datacenter }) => ({ kvReplication: rules[datacenter] ?? [] }),
   });
   try {
     await body(cluster);
