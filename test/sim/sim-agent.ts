@@ -100,7 +100,8 @@ export class SimAgent implements SeamNode {
 
   /** Servers take calls on one port and those of the WAN pool on another, and every agent those of its own pool on a third. */
   listens(address: string): boolean {
-    if (!this.up || address === this.serfAddress || this.kind !== "server") return this.up && address === this.serfAddress;
+    if (!this.up || address === this.serfAddress || this.kind !== "server")
+      return this.up && address === this.serfAddress;
     return address === this.address || (address === this.wanAddress && this.#options.isFederated);
   }
 

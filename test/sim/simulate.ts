@@ -56,6 +56,8 @@ const CALM_MS = 5000;
 const CALM_FAR_MS = 20_000;
 /** From a write in each datacenter to one from each in each other: who was silent is asked again every other second. */
 const LINK_MS = 10_000;
+/** Before that their WAN pools may have to meet again: those of datacenters that were restarted while their link was lost. */
+const STRANGERS_MS = 200_000;
 /** An operation may wait for its answer so long. */
 const SETTLE_MS = 45_000;
 /** Servers that were far behind, or are replaced, have so long to catch up. */
@@ -90,6 +92,14 @@ export async function simulate(scenario: Scenario, options: SimulateOptions): Pr
     recoveryMs,
     lines: world.record.lines,
   };
+}
+
+/** A write that is asked for until it is done, and why it was not yet. */
+interface Written {
+  ms: number | null;
+  /** When its servers last did not know the datacenter that it is for. */
+  strangersMs: number;
+  refusal: string;
 }
 
 class Run {
@@ -157,9 +167,18 @@ class Run {
     await this.#pass(world.now + (this.worlds.length > 1 ? CALM_FAR_MS : CALM_MS), () => false);
     for (const workload of this.#workloads) workload.stop();
     const open = (): readonly Workload[] => this.#workloads.filter((each) => !each.settled());
-    await this.#demand(SETTLE_MS, "every operation ends", () => open().length === 0, () => open().map(({ name }) => name).join());
+    await this.#demand(
+      SETTLE_MS,
+      "every operation ends",
+      () => open().length === 0,
+      () =>
+        open()
+          .map(({ name }) => name)
+          .join(),
+    );
     await this.#demand(AGREE_MS, "all servers come to agree", () => this.worlds.every((world) => this.#agree(world)));
-    for (const world of this.worlds) await this.#members(world, world.nodes, membersProblem, "members agree", MEMBERS_MS);
+    for (const world of this.worlds)
+      await this.#members(world, world.nodes, membersProblem, "members agree", MEMBERS_MS);
     const all = this.worlds.flatMap(({ nodes }) => nodes);
     if (this.worlds.length > 1)
       await this.#members(this.world, all, federationProblem, "datacenters agree", FEDERATION_MS);
@@ -188,7 +207,8 @@ class Run {
     const where = kind.isFar === true || worlds.length === 1 ? "" : ` in ${world.datacenter}`;
     world.trace(`fault ${fault.kind}${where} for ${fault.forMs} ms`);
     world.touchAll();
-    const end = worlds.length === 1 ? kind.begin(world, world.streams.fork(fault.seed), fault) : begun(world, kind, fault);
+    const end =
+      worlds.length === 1 ? kind.begin(world, world.streams.fork(fault.seed), fault) : begun(world, kind, fault);
     if (end === null) return;
     const once = (): void => {
       if (!this.#active.delete(once)) return;
@@ -221,16 +241,31 @@ class Run {
     const healedAt = this.world.now;
     const limitMs = PROGRESS_TIMEOUTS * this.#slowestElectionMs + START_MS;
     const written = this.worlds.map((world) => this.#written(world, world));
-    await this.#demand(limitMs, "a write is acknowledged after the faults end", () => written.every(({ ms }) => ms !== null));
+    await this.#demand(limitMs, "a write is acknowledged after the faults end", () =>
+      written.every(({ ms }) => ms !== null),
+    );
     this.recoveryMs = Math.max(...written.map(({ ms }) => ms ?? 0)) - healedAt;
-    const across = this.worlds.flatMap((from) => this.worlds.filter((to) => to !== from).map((to) => this.#written(from, to)));
+    const across = this.worlds.flatMap((from) =>
+      this.worlds.filter((to) => to !== from).map((to) => this.#written(from, to)),
+    );
     if (across.length > 0)
-      await this.#demand(LINK_MS, "a write in another datacenter is acknowledged", () => across.every(({ ms }) => ms !== null));
+      await this.#demand(
+        STRANGERS_MS,
+        "a write in another datacenter is acknowledged",
+        () => across.every(({ ms, strangersMs }) => ms !== null || this.world.now - strangersMs > LINK_MS),
+        () => across.flatMap(({ ms, refusal }) => (ms === null ? [refusal] : [])).join("; "),
+      );
+    for (const { ms, refusal } of across)
+      if (ms === null)
+        this.world.fail(
+          "progress",
+          `no write in another datacenter ${LINK_MS} ms after they know each other: ${refusal}`,
+        );
   }
 
   /** Asks agents of a datacenter again and again to write in one; says when it was done. */
-  #written(from: World, to: World): { ms: number | null } {
-    const written: { ms: number | null } = { ms: null };
+  #written(from: World, to: World): Written {
+    const written: Written = { ms: null, strangersMs: from.now, refusal: `no answer from ${from.datacenter}` };
     const target = from === to ? "/v1/kv/sim/progress" : `/v1/kv/sim/progress?dc=${to.datacenter}`;
     const probe = (): void => {
       const up = from.nodes.filter(({ up, retired }) => up && !retired);
@@ -238,7 +273,9 @@ class Run {
       from.events.after(PROBE_MS, probe);
       if (up.length === 0) return;
       void ask(from, pick(from.random("probe"), up), "PUT", target, "x").then((reply) => {
+        if (!from.knows(to)) written.strangersMs = from.now;
         if (reply?.status === 200) written.ms ??= from.now;
+        else if (reply !== null) written.refusal = `${from.datacenter} to ${to.datacenter}: ${reply.body}`;
       });
     };
     probe();

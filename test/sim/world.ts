@@ -196,6 +196,11 @@ export class World implements Sim {
     return this.servers.filter(({ up }) => up);
   }
 
+  /** Each of its servers that runs has heard of a datacenter. */
+  knows({ datacenter }: World): boolean {
+    return this.running.every(({ running }) => running?.agent.datacenters().includes(datacenter) === true);
+  }
+
   /** The server that leads in the newest term, if one says that it does. */
   get leader(): SimAgent | null {
     let leader: SimAgent | null = null;

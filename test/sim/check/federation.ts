@@ -17,7 +17,8 @@ export async function federationProblem(present: readonly Present[]): Promise<st
     if (listed[0] !== agent.datacenter || sorted(listed) !== sorted(datacenters))
       return `${agent.name} of ${agent.datacenter} lists the datacenters ${listed.join()}, there are ${datacenters.join()}`;
     for (const datacenter of datacenters) {
-      const nodes = (await rows<{ Node: string; Datacenter: string }>(agent, `/v1/catalog/nodes?dc=${datacenter}`)) ?? [];
+      const nodes =
+        (await rows<{ Node: string; Datacenter: string }>(agent, `/v1/catalog/nodes?dc=${datacenter}`)) ?? [];
       const wrong = nodes.find((node) => node.Datacenter !== datacenter);
       if (nodes.length === 0 || wrong !== undefined)
         return `${agent.name} asks for the nodes of ${datacenter}, and gets ${wrong === undefined ? "none" : wrong.Datacenter}`;

@@ -109,9 +109,15 @@ export const linkFaults: readonly FaultKind[] = [
     (random) => ({ loss: between(random, 0.2, 1) }),
     () => (_from, _to, isReply) => isReply,
   ),
-  link("link-double", "calls to another datacenter come twice, the second time later", 40_000, [5000, 40_000], (random) => ({
-    double: { share: between(random, 0.2, 1), laterMs: pick(random, [20, 500, 5000]) },
-  })),
+  link(
+    "link-double",
+    "calls to another datacenter come twice, the second time later",
+    40_000,
+    [5000, 40_000],
+    (random) => ({
+      double: { share: between(random, 0.2, 1), laterMs: pick(random, [20, 500, 5000]) },
+    }),
+  ),
   link("link-clog", "what goes over a link is kept for a while and then comes at once", 40_000, [500, 12_000], () => ({
     held: [],
   })),

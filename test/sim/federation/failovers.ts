@@ -172,7 +172,10 @@ export class Failovers extends Clients {
     if (typeof outcome === "string" || outcome.status !== 200) {
       // A stale answer may be of a time before the query was there.
       if (isWell && (typeof outcome === "string" || !isStale))
-        sim.fail("a query is answered", `${what}: ${typeof outcome === "string" ? `${outcome} (${this.refusal})` : outcome.body}`);
+        sim.fail(
+          "a query is answered",
+          `${what}: ${typeof outcome === "string" ? `${outcome} (${this.refusal})` : outcome.body}`,
+        );
       return;
     }
     if (isWell && tookMs > LIMIT_MS) sim.fail("a query is answered in time", `${what}: after ${Math.round(tookMs)} ms`);

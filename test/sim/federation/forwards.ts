@@ -3,7 +3,7 @@
 // no lost link, and no datacenter that is in trouble, is answered soon.
 import { text } from "../../../src/util/bytes.ts";
 import type { SimAgent } from "../sim-agent.ts";
-import type { Sim } from "../types.ts";
+import type { Weather } from "../weather.ts";
 import { Clients } from "../workload/clients.ts";
 import type { Place } from "./place.ts";
 
@@ -44,7 +44,8 @@ export class Forwards extends Clients {
         write.times += 1;
         if (write.times > 1)
           world.fail("a write happens once", `${command.key}=${value} is in the log of ${world.datacenter} twice`);
-        if (write.isDenied) world.fail("a denied write never happens", `${command.key}=${value} in ${world.datacenter}`);
+        if (write.isDenied)
+          world.fail("a denied write never happens", `${command.key}=${value} in ${world.datacenter}`);
       });
   }
 
@@ -66,7 +67,8 @@ export class Forwards extends Clients {
     this.#values += 1;
     const write: Write = { value: `w${this.#values}`, times: 0, isDenied: false };
     this.#writes.set(write.value, write);
-    if (this.#writes.size > REMEMBERED) for (const old of [...this.#writes.keys()].slice(0, 512)) this.#writes.delete(old);
+    if (this.#writes.size > REMEMBERED)
+      for (const old of [...this.#writes.keys()].slice(0, 512)) this.#writes.delete(old);
     const outcome = await this.#timed(agent, "PUT", target, to, write.value);
     const what = `${agent.name} wrote ${write.value}: PUT ${target}`;
     if (outcome === "unknown") this.counts.unknown += 1;
@@ -76,23 +78,17 @@ export class Forwards extends Clients {
       if (write.times > 0) this.sim.fail("a denied write never happens", what);
     } else {
       this.counts.done += 1;
-      if (write.times !== 1) this.sim.fail("acknowledged writes survive", `${what}: it is in the log ${write.times} times`);
+      if (write.times !== 1)
+        this.sim.fail("acknowledged writes survive", `${what}: it is in the log ${write.times} times`);
     }
   }
 
   /** Asks, and sees to it that what can be answered is, and soon. */
-  async #timed(
-    agent: SimAgent,
-    method: string,
-    target: string,
-    to: string,
-    body?: string,
-  ): ReturnType<Clients["ask"]> {
+  async #timed(agent: SimAgent, method: string, target: string, to: string, body?: string): ReturnType<Clients["ask"]> {
     const { sim } = this;
     const calledMs = sim.now;
     const outcome = await this.ask(agent, method, target, body);
-    const { weather } = this.#places[0]!.world;
-    const wellMs = calledMs - weather.wellSince([agent.datacenter, to]);
+    const wellMs = calledMs - this.#weather.wellSince([agent.datacenter, to]);
     if (wellMs < WELL_MS || !agent.up) return outcome;
     this.counts.due += 1;
     const tookMs = Math.round(sim.now - calledMs);
@@ -104,9 +100,9 @@ export class Forwards extends Clients {
     return outcome;
   }
 
-  override finish(): void {}
-
-  override start(sim: Sim): void {
-    super.start(sim);
+  get #weather(): Weather {
+    return this.#places[0]!.world.weather;
   }
+
+  override finish(): void {}
 }

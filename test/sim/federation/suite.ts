@@ -26,15 +26,21 @@ export function createFederationSuite(
   });
   const [first] = worlds as [World];
   const rate = FAR_SHARE * opsPerSecond;
-  const far = [new Forwards(places, rate / 2), new Failovers(places, rate / 2)].filter(({ name }) => workloads.includes(name));
+  const far = [new Forwards(places, rate / 2), new Failovers(places, rate / 2)].filter(({ name }) =>
+    workloads.includes(name),
+  );
   return {
-    workloads: [...places.flatMap(({ world, suite }) => suite.workloads.map((each) => boundWorkload(world, each))), ...far],
+    workloads: [
+      ...places.flatMap(({ world, suite }) => suite.workloads.map((each) => boundWorkload(world, each))),
+      ...far,
+    ],
     checkers: [
       new Wellness(first.weather, worlds),
       ...places.flatMap(({ world, suite }) => suite.checkers.map((each) => boundChecker(world, each))),
     ],
     operations: () =>
-      places.reduce((sum, { suite }) => sum + suite.operations(), 0) + far.reduce((sum, { answered }) => sum + answered, 0),
+      places.reduce((sum, { suite }) => sum + suite.operations(), 0) +
+      far.reduce((sum, { answered }) => sum + answered, 0),
   };
 }
 

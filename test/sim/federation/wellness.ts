@@ -2,12 +2,12 @@
 // for the operator. The faults themselves tell `Weather` when they come and go; this sees what they leave behind.
 import { raftOf } from "../check/reference.ts";
 import type { Checker } from "../types.ts";
-import type { Weather } from "../weather.ts";
+import { linkOf, type Weather } from "../weather.ts";
 import type { World } from "../world.ts";
 
 export class Wellness implements Checker {
   readonly name = "wellness";
-  readonly everyMs = 100;
+  readonly everyMs = 200;
   readonly #weather: Weather;
   readonly #worlds: readonly World[];
 
@@ -17,7 +17,11 @@ export class Wellness implements Checker {
   }
 
   step(): void {
-    for (const world of this.#worlds) if (!isWell(world)) this.#weather.wrong(world.datacenter);
+    for (const world of this.#worlds) {
+      if (!isWell(world)) this.#weather.wrong(world.datacenter);
+      for (const other of this.#worlds)
+        if (other !== world && !world.knows(other)) this.#weather.wrong(linkOf(world.datacenter, other.datacenter));
+    }
   }
 }
 

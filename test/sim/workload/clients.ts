@@ -115,7 +115,10 @@ export abstract class Clients implements Workload {
     patienceMs: number = PATIENCE_MS,
   ): Promise<Outcome> {
     const late = this.sim.sleep(patienceMs).then((): Outcome => "unknown");
-    const outcome = await Promise.race([answer(this.sim, node, method, target, body, (text) => (this.refusal = text)), late]);
+    const outcome = await Promise.race([
+      answer(this.sim, node, method, target, body, (text) => (this.refusal = text)),
+      late,
+    ]);
     if (typeof outcome !== "string") this.answered += 1;
     return outcome;
   }
