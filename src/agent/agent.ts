@@ -60,7 +60,6 @@ const RESTORE_TIMEOUT_MS = 10 * 60_000;
 /** The pool's name for all events of users: their own is in what it carries. */
 const EVENT_NAME = "consul:event";
 const PING_TIMEOUT_MS = 1000;
-
 /** The coordinate of who has measured nothing yet (Serf's default). */
 const ORIGIN: Coordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
 
@@ -250,6 +249,7 @@ export class Agent implements Topology {
       logs,
       meter: metrics,
       lanMembers: () => this.#pool.members,
+      changed: () => this.#serverPart?.server.federation.look(true),
       stop: () => this.#stopped(1),
       failed: (error) => this.#failed(error),
     });
@@ -266,6 +266,7 @@ export class Agent implements Topology {
       metrics,
       logs,
       reconciled: this.#instruments.reconcile,
+      route: () => this.route,
       self: () => this.self,
       members: () => this.#members,
       servers: () => serversOf(this.#pool.members, this.datacenter).filter(({ id }) => id !== this.config.nodeId),

@@ -37,6 +37,8 @@ export interface WanOptions {
   readonly meter: Meter;
   /** The members of the LAN pool. */
   lanMembers(): readonly MemberView[];
+  /** Something is known now of other datacenters that was not before. */
+  changed(): void;
   /** The agent must stop. */
   stop(): void;
   failed(error: unknown): void;
@@ -91,7 +93,7 @@ export class Wan {
   }
 
   #makePool(): Pool {
-    const { config, platform, peers, timers, logs, meter, stop, failed } = this.#options;
+    const { config, platform, peers, timers, logs, meter, changed, stop, failed } = this.#options;
     return new Pool({
       ...poolSettings(config, "wan"),
       platform,
@@ -101,7 +103,10 @@ export class Wan {
       meter,
       module: "agent.server.serf",
       listener: {
-        member: () => this.router.changed(),
+        member: () => {
+          this.router.changed();
+          changed();
+        },
         userEvent: () => {},
         nameLost: stop,
         joinExhausted: stop,

@@ -1,6 +1,7 @@
 // From files, flags and the machine's facts to the configuration an agent runs with. All faults are collected, Consul's
 // first one first; the messages are Consul's where users know them.
 // https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
+import { kvReplicationOf } from "./kv-replication.ts";
 import { decodeBase64 } from "../util/base64.ts";
 import { isUuid } from "../util/bytes.ts";
 import { quote } from "../util/quote.ts";
@@ -202,6 +203,7 @@ function assemble({ reader, hostname, dev, ports, addresses: resolved, resolver,
     tls: tlsConfig(reader),
     serverName: reader.string("server_name"),
     configEntries: [...reader.objects("config_entries.bootstrap")] as RawObject[],
+    kvReplication: kvReplicationOf(reader.objects("kv_replication"), datacenter, reader.errors),
     timings: internalTimings(dev),
     settings: reader.settings,
   };

@@ -4,7 +4,7 @@
 import type { LogLevel } from "./log-level.ts";
 import type { CheckDefinition, ServiceDefinition } from "./service-definition.ts";
 import type { IpNetwork } from "../util/ip-address.ts";
-import type { UserMap } from "../types/records.ts";
+import type { KVRuleInput, UserMap } from "../types/records.ts";
 import type { RawObject } from "./raw-value.ts";
 import type { Settings } from "./settings.ts";
 import type { WatchDefinition } from "./watch-definition.ts";
@@ -341,6 +341,8 @@ export interface AgentConfig {
 
   /** `config_entries.bootstrap`, plain; the endpoint for config entries gives them their meaning. */
   configEntries: RawObject[];
+  /** `kv_replication`: the prefixes of keys that are taken over from other datacenters. Not in Consul. */
+  kvReplication: KVRuleInput[];
   timings: InternalTimings;
 
   /** The merged keys that all this was made from: what a reload compares. */

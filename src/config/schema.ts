@@ -218,6 +218,8 @@ add("accepted", "", "bool", {
   disable_update_check: { default: false },
 });
 add("supported", "config_entries.", "any-maps", { bootstrap: { reload } });
+// Not in Consul.
+add("supported", "", "any-maps", { kv_replication: {} });
 
 // ---- DNS
 add("supported", "", "strings", { recursors: { reload } });

@@ -1,20 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Client } from "../../src/client/index.ts";
-import { acquireLock, acquireSemaphore, ClientError, createClient, LockConflict } from "../../src/client/index.ts";
-import { FakeIo, until } from "../cli/fake-io.ts";
+import { acquireLock, ClientError, createClient, LockConflict, TimeoutError } from "../../src/client/index.ts";
+import { acquireSemaphore } from "../../src/client/semaphore.ts";
+import { FakeClock, settle, until } from "./fake-clock.ts";
 import { FakeStore } from "./fake-store.ts";
 
 interface World {
   store: FakeStore;
   client: Client;
-  clock: FakeIo;
+  clock: FakeClock;
   options: { sleep(ms: number, signal?: AbortSignal): Promise<void>; now(): number };
 }
 function world(): World {
   const store = new FakeStore();
-  const clock = new FakeIo([]);
-  const options = { sleep: clock.sleep.bind(clock), now: clock.now.bind(clock) };
+  const clock = new FakeClock();
+  const options = { sleep: clock.sleep, now: clock.now };
   return { store, client: createClient({ fetch: store.agent.fetch }), clock, options };
 }
 const aborted = (signal: AbortSignal): Promise<void> => until(() => signal.aborted);
@@ -58,7 +59,7 @@ test("an attempt with a limit ends without the lock when the time is up", async 
   const trying = acquireLock(client, "k", { ...options, tryForMs: 5_000 });
   await until(() => store.blocked === 2);
   assert.match(store.agent.lines.at(-1) ?? "", /wait=5000ms/);
-  clock.advance(5_001);
+  await clock.advance(5_001);
   store.changed();
   assert.equal(await trying, null);
   assert.equal(store.sessions.size, 1);
@@ -83,7 +84,7 @@ test("a lock delay is waited out", async () => {
   const trying = acquireLock(client, "k", options);
   await until(() => [...clock.sleeps].some(({ until }) => until === 5_000));
   store.delayed.clear();
-  clock.advance(5_000);
+  await clock.advance(5_000);
   const lock = await trying;
   assert.ok(lock);
   await lock.release();
@@ -121,14 +122,15 @@ test("a session is renewed at half its TTL, and is lost when the agent does not 
   assert.ok(lock);
   const renewals = (): number => store.agent.lines.filter((line) => line.startsWith("PUT /v1/session/renew")).length;
   for (let count = 1; count <= 3; count++) {
+    await settle();
     await until(() => [...clock.sleeps].some(({ until }) => until === clock.now() + 7_500));
-    clock.advance(7_500);
+    await clock.advance(7_500);
     await until(() => renewals() === count);
   }
   assert.equal(lock.lost.aborted, false);
   await until(() => clock.sleeps.size === 1);
   store.sessions.delete(lock.session);
-  clock.advance(7_500);
+  await clock.advance(7_500);
   await aborted(lock.lost);
 });
 
@@ -145,12 +147,12 @@ test("failed reads lose the lock only when there are more in a row than retries"
     store.changed();
     for (let failure = 1; failure < failures; failure++) {
       await until(() => [...clock.sleeps].some(({ until }) => until === clock.now() + 1_000));
-      clock.advance(1_000);
+      await clock.advance(1_000);
     }
     if (!isLost) {
       await until(() => [...clock.sleeps].some(({ until }) => until === clock.now() + 1_000));
       store.failReads = 0;
-      clock.advance(1_000);
+      await clock.advance(1_000);
       await until(() => store.blocked === 1);
     }
     if (isLost) await aborted(lock.lost);
@@ -212,4 +214,77 @@ test("an agent that refuses is told, and no session stays", async () => {
   store.failReads = 403;
   await assert.rejects(acquireLock(client, "k", options), ClientError);
   assert.equal(store.sessions.size, 0);
+});
+
+test("a lock's fencing number grows from holder to holder, also when the key was deleted between", async () => {
+  const { store, client, options } = world();
+  let before: number | bigint = 0;
+  for (let holder = 0; holder < 3; holder += 1) {
+    const lock = await acquireLock(client, "k", options);
+    assert.ok(lock);
+    assert.ok(lock.fence > before, `${lock.fence} after ${before}`);
+    assert.ok(lock.fence >= (store.entries.get("k")?.ModifyIndex ?? Infinity));
+    before = lock.fence;
+    await lock.release();
+    if (holder === 0) assert.equal(await lock.cleanUp(), true);
+  }
+  const semaphore = await acquireSemaphore(client, "s", 2, options);
+  assert.ok(semaphore && semaphore.fence > before);
+  await semaphore.release();
+});
+
+test("a lock's guard names its key and session", async () => {
+  const { client, options } = world();
+  const lock = await acquireLock(client, "k", options);
+  assert.deepEqual(lock?.guard, { KV: { Verb: "check-session", Key: "k", Session: lock?.session } });
+  await lock?.release();
+});
+
+test("`using` gives a lock back, once", async () => {
+  const { store, client, options } = world();
+  {
+    await using lock = await acquireLock(client, "k", options);
+    assert.equal(store.entries.get("k")?.Session, lock?.session);
+    await lock?.release();
+  }
+  assert.deepEqual([...store.sessions], []);
+  assert.equal(store.agent.lines.filter((line) => line.includes("release=")).length, 1);
+});
+
+test("a lock is lost after its TTL when the agent says nothing at all", async () => {
+  const { store, client, clock, options } = world();
+  const lock = await acquireLock(client, "k", options);
+  assert.ok(lock);
+  store.isSilent = true;
+  await until(() => [...clock.sleeps].some(({ until }) => until === 7_500));
+  await clock.advance(7_500);
+  await until(() => [...clock.sleeps].some(({ until }) => until === 15_000));
+  assert.equal(lock.lost.aborted, false);
+  await clock.advance(7_500);
+  await until(() => {
+    void clock.advance(0);
+    return lock.lost.aborted;
+  });
+  let gaveUp: unknown = null;
+  lock.release().catch((error: unknown) => (gaveUp = error));
+  await until(() => {
+    void clock.advance(5_000);
+    return gaveUp !== null;
+  });
+  assert.ok(gaveUp instanceof TimeoutError);
+  assert.equal(clock.sleeps.size, 0);
+});
+
+test("a lock that is taken away before it is confirmed is contended for again", async () => {
+  const { store, client, options } = world();
+  store.onAcquired = (key) => {
+    store.onAcquired = () => {};
+    const entry = store.entries.get(key);
+    if (entry !== undefined) delete entry.Session;
+  };
+  const lock = await acquireLock(client, "k", options);
+  assert.ok(lock);
+  assert.equal(store.entries.get("k")?.Session, lock.session);
+  assert.equal(store.agent.lines.filter((line) => line.includes("acquire=")).length, 2);
+  await lock.release();
 });

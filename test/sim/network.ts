@@ -3,6 +3,7 @@
 // what arrives where no process listens is refused, and a process that dies breaks the calls it had.
 import { OperationalError } from "../../src/types/error.ts";
 import type { Random } from "../../src/util/random.ts";
+import { allocate } from "../../src/util/slab.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { SimAgent } from "./sim-agent.ts";
 import { between, chance } from "./streams.ts";
@@ -53,7 +54,14 @@ export interface OpenCall {
   broken(): void;
 }
 
-const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));
+const hosts = new Map<string, string>();
+
+/** There are few addresses, and each is called all the time. */
+function hostOf(address: string): string {
+  let host = hosts.get(address);
+  if (host === undefined) hosts.set(address, (host = address.slice(0, address.lastIndexOf(":"))));
+  return host;
+}
 
 export class Network {
   readonly rules: NetworkRule[] = [];
@@ -82,7 +90,7 @@ export class Network {
     const { events, trace } = this.#options;
     const { life } = from;
     const host = hostOf(address);
-    const sent = body.slice();
+    const sent = copyOf(body);
     this.onSaid?.(from, host, path, sent, false);
     return new Promise((resolve, reject) => {
       let isSettled = false;
@@ -190,6 +198,13 @@ export class Network {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Whoever gave the bytes may write to them again. */
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = allocate(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
 
 /** There are many, and where in the simulator they were made says nothing. */
 function lost(code: "timeout" | "unreachable" | "outcome-unknown", text: string): OperationalError {

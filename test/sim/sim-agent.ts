@@ -10,7 +10,7 @@ import { concat, text, utf8 } from "../../src/util/bytes.ts";
 import type { Random } from "../../src/util/random.ts";
 import type { SimDisk } from "./disk.ts";
 import type { EventQueue } from "./event-queue.ts";
-import type { Network, OpenCall } from "./network.ts";
+import { copyOf, type Network, type OpenCall } from "./network.ts";
 import { NodeClock } from "./node-clock.ts";
 import type { SeamNode, SimReply } from "./types.ts";
 
@@ -177,7 +177,7 @@ export class SimAgent implements SeamNode {
     this.#calls.add(call);
     this.run(life, () => {
       void this.running?.peer(path, bytes, from).then((reply) => {
-        if (this.#calls.delete(call)) answer(reply.slice());
+        if (this.#calls.delete(call)) answer(copyOf(reply));
       });
     });
   }
