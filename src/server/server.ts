@@ -501,9 +501,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     const restored = this.#restores.storeOf(command);
+    const federation = this.#state.federation().value;
     const store = this.#stored?.fill(restored) ?? restored;
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
-    store.restored(entry.index + this.#indexOffset);
+    store.restored(entry.index + this.#indexOffset, federation);
     this.#replace(store, entry.index);
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });

@@ -1,6 +1,5 @@
 // Where a store keeps its records when it is not memory: tables of rows on stable storage, written and read at once. The
 // host gives them (platform.ts) and says how records become bytes; see DESIGN.md, "On storage".
-
 import type { TableName } from "./change.ts";
 
 /** The rows of one table, in the order of their keys: by UTF-16 code unit, as in memory. */
@@ -50,7 +49,7 @@ export const STATE_TABLES: readonly string[] = [
     federation: true,
     links: true,
     stamps: true,
-  } satisfies Record<TableName, true>),
+  } satisfies Record<Exclude<TableName, "service-names">, true>),
   "kv-by-session",
   "tombstones",
   "tombstone-queue",
