@@ -39,7 +39,7 @@ const DEMOTED_MS = 30_000;
 /** Between two pings of who does not answer. */
 const RETRY_MS = 2000;
 /** A server that has answered a ping this lately is not doubted. */
-const TRUSTED_MS = 1000;
+const TRUSTED_MS = 500;
 /** Between two drawings of the order: this, and up to half of it more. */
 const REDRAW_MS = 120_000;
 /** Servers are as near as the nearest when they are not farther than this much, and this share, more. */
@@ -132,11 +132,12 @@ export class DatacenterServers {
     entry.silentSinceMs = null;
   }
 
-  /** It lets somebody wait: all are pinged that are thought to answer. */
-  doubt(peer: Peer): void {
+  /** It lets somebody wait: all are pinged that are thought to answer. False: it has answered just now, and is not doubted yet. */
+  doubt(peer: Peer): boolean {
     const entry = this.#entry(peer);
-    if (entry === null || this.#options.now() - entry.answeredMs < TRUSTED_MS) return;
+    if (entry === null || this.#options.now() - entry.answeredMs < TRUSTED_MS) return false;
     for (const each of this.#entries) if (each.silentSinceMs === null) void this.#ping(each);
+    return true;
   }
 
   /** Why nobody need wait for an answer of it any more; null while somebody should. */
