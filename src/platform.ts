@@ -1,6 +1,9 @@
 // What an agent asks of the place it runs in: interfaces only. Each runtime in `runtimes/` gives one `Platform`, and so
 // does the simulator. `src` reaches the outside through nothing else: no global clock, timer, fetch or randomness.
 import type { Entry, HardState } from "./raft/types.ts";
+import type { TableStorage } from "./state/stored-tables.ts";
+
+export type { StoredTable, TableStorage } from "./state/stored-tables.ts";
 
 /** Everything outside an agent. Times are milliseconds. */
 export interface Platform {
@@ -23,6 +26,11 @@ export interface Platform {
   fetch(request: Request): Promise<Response>;
   readonly log: LogStore;
   readonly blobs: Blobs;
+  /**
+   * Tables in which the state stands: what is written to them and to `log` without a wait between is durable together. Missing
+   * where the state is in memory, and made anew from the newest snapshot and the log.
+   */
+  readonly tables?: TableStorage;
   /** The files that an operator puts beside the log, by name: `peers.json`. Missing where there is no such directory. */
   readonly raftFiles?: Pick<Blobs, "read" | "write" | "delete">;
   /** Takes one log line or metric event; never throws. */

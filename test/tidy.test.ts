@@ -21,6 +21,7 @@ const ORDER: readonly string[] = [
   "host",
   "platform",
   "codec",
+  "replicator",
   "endpoint",
   "check",
   "dns",

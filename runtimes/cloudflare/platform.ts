@@ -8,6 +8,7 @@ import { SqlLogStore } from "./log-store.ts";
 import type { ObjectStorage } from "./object-state.ts";
 import { httpsPeers } from "./peers.ts";
 import { createTables, writeMeta } from "./schema.ts";
+import { SqlTables } from "./tables.ts";
 
 /** What it is made with. */
 export interface ObjectPlatformOptions {
@@ -25,6 +26,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 export class ObjectPlatform implements Platform {
   readonly log: SqlLogStore;
   readonly blobs: SqlBlobs;
+  readonly tables: SqlTables;
   readonly peers: Platform["peers"];
   readonly report: (event: ReportEvent) => void;
   /** What is less is not shown. */
@@ -44,6 +46,7 @@ export class ObjectPlatform implements Platform {
     createTables(storage.sql);
     this.log = new SqlLogStore(storage);
     this.blobs = new SqlBlobs(storage);
+    this.tables = new SqlTables(storage);
     this.peers = httpsPeers((request) => this.fetch(request));
     this.report = (event) => {
       if (event.type === "log" && atLeast(event.level, this.logLevel)) console.log(formatText(event, Date.now()));

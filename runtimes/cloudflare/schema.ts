@@ -10,6 +10,8 @@ const TABLES: readonly string[] = [
   // Only the first part of an entry has a term and a kind.
   "CREATE TABLE IF NOT EXISTS raft_log " +
     "(at INTEGER, part INTEGER, term INTEGER, kind TEXT, data BLOB, PRIMARY KEY (at, part)) WITHOUT ROWID",
+  // The state: a row a record, under its table. The weight stands before the value, so that it is read without it.
+  "CREATE TABLE IF NOT EXISTS state (t TEXT, k BLOB, w INTEGER, v BLOB, PRIMARY KEY (t, k)) WITHOUT ROWID",
   "CREATE TABLE IF NOT EXISTS blob (name TEXT PRIMARY KEY, data BLOB, parts INTEGER) WITHOUT ROWID",
   "CREATE TABLE IF NOT EXISTS blob_part (id INTEGER, part INTEGER, data BLOB, PRIMARY KEY (id, part)) WITHOUT ROWID",
 ];

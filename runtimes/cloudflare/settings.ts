@@ -50,6 +50,9 @@ export function configOf(environment: Environment, datacenter: string): AgentCon
     client_addr: "127.0.0.1",
     ports: { dns: -1, http: -1, https: -1, grpc: -1, grpc_tls: -1, serf_wan: -1 },
     disable_coordinates: true,
+    // The log is not needed once it is applied. What is kept of it is read at each waking.
+    raft_snapshot_threshold: 256,
+    raft_trailing_logs: 1,
     log_level: "warn",
     max_query_time: WAIT_MAX,
     default_query_time: WAIT_MAX,

@@ -2,6 +2,7 @@
 // reach it, and the work of a leader that needs to know the members of the LAN pool.
 import type { AgentConfig, RaftConfig } from "../config/config-types.ts";
 import { configEntrySet, readConfigEntry } from "../endpoint/config-entry.ts";
+import type { Tags } from "../gossip/types.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import { LEASE_SHARE } from "../raft/options.ts";
@@ -11,6 +12,7 @@ import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { RequestOutcomes } from "../rpc/request-ids.ts";
 import type { Router } from "../rpc/router.ts";
+import type { Route } from "../rpc/route.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
@@ -21,7 +23,9 @@ import { nsPerMs } from "../util/duration.ts";
 import type { Sample } from "../util/instrument.ts";
 import { joinHostPort } from "../util/ip-address.ts";
 import { userMap } from "../util/user-map.ts";
+import { CLUSTER_TAG, ClusterId } from "./cluster-id.ts";
 import type { Logs } from "./logs.ts";
+import { memberTags } from "./member-tags.ts";
 import type { Metrics } from "./metrics.ts";
 import { failoverOf } from "./prepared-queries.ts";
 import { Servers } from "./servers.ts";
@@ -43,11 +47,15 @@ export interface ServerPartOptions {
   readonly bootstrap: Configuration | undefined;
   /** The way to other datacenters. */
   readonly router: Router;
+  /** The door of requests, which is made after this. */
+  readonly route: () => Route;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
   /** The other servers of the pool that can be called. */
   servers(): readonly Peer[];
+  /** This server says this of itself from now on. */
+  tagsChanged(tags: Tags): void;
   /** There is a leader, maybe another one than before. */
   leaderFound(): void;
   failed(error: unknown): void;
@@ -102,6 +110,7 @@ export class ServerPart {
   readonly server: Server;
   readonly #options: ServerPartOptions;
   readonly #servers: Servers;
+  readonly #cluster: ClusterId;
   readonly #configEntries: readonly ConfigEntryInput[];
   #timer: Timer | null = null;
   #led = false;
@@ -120,6 +129,9 @@ export class ServerPart {
       id: config.nodeId,
       ownAddress,
       datacenter: config.datacenter,
+      primaryDatacenter: config.primaryDatacenter,
+      kvReplication: config.kvReplication,
+      remote: options.route,
       bootstrap: options.bootstrap ?? bootstrapConfiguration(config),
       client,
       address: () => null,
@@ -145,7 +157,13 @@ export class ServerPart {
       failed: options.failed,
     });
     this.server.serve(door);
+    this.#cluster = new ClusterId({
+      blobs: platform.blobs,
+      changed: () => options.tagsChanged(this.tags),
+      failed: (error) => logger.error("failed to write the cluster's id", { error }),
+    });
     this.#servers = new Servers({
+      cluster: this.#cluster,
       server: this.server,
       client,
       timers,
@@ -183,6 +201,18 @@ export class ServerPart {
       onChange: (listener) => server.onChange(listener),
       untilChange: (timeoutMs) => server.untilChange(timeoutMs),
     };
+  }
+
+  /** Reads what is kept of what this server says of itself. */
+  loadTags(): Promise<void> {
+    return this.#cluster.load();
+  }
+
+  /** What this server says of itself. */
+  get tags(): Tags {
+    const tags = memberTags(this.#options.config);
+    if (this.#cluster.value !== "") tags[CLUSTER_TAG] = this.#cluster.value;
+    return tags;
   }
 
   async start(): Promise<void> {
@@ -232,6 +262,7 @@ export class ServerPart {
       log.info("cluster leadership acquired");
       log.info("New leader elected", { payload: config.nodeName });
       this.#absentSinceMs.clear();
+      this.#cluster.leading(this.server.raft.configuration);
       this.#reconcile();
       this.#initialiseAutopilot();
       void this.#bootstrapConfigEntries();
@@ -314,9 +345,17 @@ export class ServerPart {
       .catch((error: unknown) => log.error("failed to initialise autopilot", { error }));
   }
 
-  /** A leader writes the configuration entries of its files that are not there yet. */
+  /** The primary's leader writes the configuration entries of its files that are not there yet. */
   async #bootstrapConfigEntries(): Promise<void> {
     const log = this.#options.logs.logger("agent.server");
+    const { federation } = this.server;
+    if (!federation.isPrimary) {
+      if (this.#configEntries.length > 0)
+        log.info("config_entries.bootstrap is left to the primary datacenter", {
+          primary: federation.primary.Datacenter,
+        });
+      return;
+    }
     for (const entry of this.#configEntries) {
       const { Kind: kind, Name: name } = entry;
       try {

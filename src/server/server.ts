@@ -4,6 +4,7 @@
 import { decode, encode } from "../codec/value.ts";
 import type { Failover } from "../endpoint/failover.ts";
 import type { CommandEndpoint, PrepareContext, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { ForPrimary } from "../endpoint/federation.ts";
 import type { Timers } from "../host/timers.ts";
 import type { LoadedLog, Platform } from "../platform.ts";
 import { reconcileLog } from "../raft/options.ts";
@@ -13,7 +14,7 @@ import type { Configuration, ConfigurationChange, Entry, Role, SnapshotPoint } f
 import type { Answer, Authority, QueryOptions } from "../rpc/authority.ts";
 import type { Peer, PeerDoor } from "../rpc/peer-door.ts";
 import type { Change } from "../state/change.ts";
-import type { Command, CommandResult } from "../state/command.ts";
+import type { Command, CommandResult, CommandValue } from "../state/command.ts";
 import { StateStore } from "../state/store.ts";
 import { Watches } from "../state/watch.ts";
 import { OperationalError } from "../types/error.ts";
@@ -26,9 +27,11 @@ import { Blocking, type BlockingHost } from "./blocking.ts";
 import { ChangeSignal } from "../rpc/change-signal.ts";
 import { careSettings, healthThresholds } from "./autopilot-settings.ts";
 import { Consensus } from "./consensus.ts";
+import { Federation } from "./federation.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { operatorLog } from "./operator-log.ts";
 import { Pending } from "./pending.ts";
 import { ReadCache } from "./read-cache.ts";
 import { Reads } from "./reads.ts";
@@ -36,7 +39,8 @@ import { Replication } from "./replication.ts";
 import { type LoggedCommand, type Restore, Restores } from "./restores.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { SnapshotTaker } from "./snapshot-taker.ts";
-import { encodeSnapshot, loadSnapshot } from "./snapshots.ts";
+import { encodeSnapshot } from "./snapshots.ts";
+import { startingState, StoredState } from "./stored-state.ts";
 
 const SHARED_ANSWERS_MAX = 16_384;
 const NOTHING = new Uint8Array(0);
@@ -49,6 +53,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly datacenter: string;
   readonly sessionTtlMinMs: number;
   readonly group: Group;
+  readonly federation: Federation;
   readonly failover: Failover;
   readonly #options: ServerOptions;
   readonly #platform: Platform;
@@ -62,7 +67,9 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly #snapshots: SnapshotTaker;
   readonly #restores = new Restores();
   #consensus: Consensus | null = null;
-  #state = new StateStore();
+  /** Where the platform keeps the state; null when it is in memory. */
+  readonly #stored: StoredState | null;
+  #state: StateStore;
   /** The store's index less the log's: a state restored from elsewhere may be ahead of this log. */
   #indexOffset = 0;
   /** The log index applied last. */
@@ -77,6 +84,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#platform = options.platform;
+    this.#stored = StoredState.of(options.platform);
+    this.#state = new StateStore();
     this.#instruments = new ServerInstruments(options.meter);
     this.timers = options.timers;
     this.#leadership = new ChangeSignal(options.timers);
@@ -95,6 +104,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       change: async (change) => this.#changeGroup(change),
       failed: (error) => this.#fail(error),
     });
+    this.federation = new Federation({ ...options, server: this, random: this.random });
     this.#replication = new Replication({
       platform: options.platform,
       timers: options.timers,
@@ -122,9 +132,11 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       grown: () => this.#applied - this.#running.raft.snapshotIndex,
       point: () => this.#running.pointAt(this.#applied),
       state: () => this.#state,
+      isStored: this.#stored !== null,
       taken: (point) => this.#running.snapshotTaken(point),
     });
     this.#duties = new LeaderDuties({
+      platform: options.platform,
       timers: options.timers,
       now: () => this.#platform.now(),
       state: () => this.#state,
@@ -166,18 +178,15 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   /** Reads log and snapshot back and takes part. @throws when what is stored is damaged: the message says what to do. */
   async start(): Promise<void> {
     await this.group.recovery.load();
-    const { log, blobs } = this.#platform;
-    const snapshot = await loadSnapshot(blobs, (name, error) =>
-      this.#options.log("error", "snapshot is damaged and is passed over", { name, error }),
-    );
+    const { log } = this.#platform;
+    const tell = operatorLog(this.#options.log, this.group, (id) => this.#addressOf(id));
+    const { point, store } = await startingState(this.#stored, this.#platform.blobs, tell.snapshotDamaged);
     const stored: LoadedLog = await log.load();
-    const point = snapshot?.point ?? null;
     const { base, entries, reset } = reconcileLog(stored, point);
     if (reset) await log.reset(base.index, base.term);
     const loaded: LoadedLog = { hardState: stored.hardState, base, entries: [...entries] };
-    if (snapshot !== null) {
-      this.#replace(snapshot.store, snapshot.point.index);
-    }
+    if (point === null) this.#state = store;
+    else this.#replace(store, point.index);
     this.#consensus = new Consensus(
       {
         platform: this.#platform,
@@ -190,24 +199,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         sendSnapshot: (to, term) => this.#replication.sendSnapshot(to, term),
         install: (point) => this.#install(point),
         snapshotRefused: (index) => this.#replication.refused(index),
-        spaceChanged: (error) => {
-          if (error === null) this.#options.log("info", "the log has space again");
-          else
-            this.#options.log(
-              "error",
-              "the disk is full: this server takes no writes and does not lead until it has space",
-              {
-                error,
-              },
-            );
-        },
-        peerLostData: (id) =>
-          this.#options.log(
-            "error",
-            `a server has lost its data, and is sent nothing: take it out of the group, "proconsul operator raft remove-peer -id=${id}", ` +
-              "or delete the file node-id in its data directory and start it again",
-            { id, name: this.group.nameOf(id), address: this.#addressOf(id) ?? "" },
-          ),
+        ...tell,
         failed: (error) => this.#fail(error),
       },
       {
@@ -283,7 +275,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     const store = this.#replication.take(point.index);
     if (point.index <= this.#applied) return;
     assert(store !== null, `the snapshot of ${point.index} was not received`);
-    this.#replace(store, point.index);
+    this.#changing(() => this.#replace(this.#stored?.fill(store) ?? store, point.index), point);
     this.#options.log("info", "installed snapshot", { index: point.index });
   }
 
@@ -342,6 +334,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
     const sample = this.#instruments.commands.get(endpoint.name) ?? null;
     const startedMs = this.#platform.now();
+    if (endpoint.isForPrimary === true) this.federation.admit(args as ForPrimary);
     const prepared = endpoint.prepare(this, args);
     if ("answer" in prepared) {
       sample?.add(this.#platform.now() - startedMs);
@@ -352,9 +345,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   /** A command of the server's own, not a client's. @throws OperationalError when it is refused or lost. */
-  async write(command: Command): Promise<void> {
+  async write(command: Command): Promise<CommandValue> {
     const result = await this.#propose(command);
     if (!result.ok) throw new OperationalError(result.error.code, result.error.message);
+    return result.value;
   }
 
   // ------------------------------------------------------------------------------------------- what prepare is lent
@@ -388,7 +382,9 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     startedMs: number = this.#platform.now(),
     sample: Sample | null = null,
   ): CommandResult | Promise<CommandResult> {
-    const pending = new Pending<LoggedCommand, CommandResult>(encode(command), command, startedMs, sample);
+    // Where several datacenters write the same keys, the time decides between writes that knew nothing of each other.
+    const said = this.#state.stamping ? { ...command, atMs: this.wallMs } : command;
+    const pending = new Pending<LoggedCommand, CommandResult>(encode(said), said, startedMs, sample);
     this.#instruments.proposals.add(1);
     this.#running.propose(pending);
     return pending.outcome();
@@ -401,6 +397,18 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   #apply(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
+    if (this.#stored === null) this.#applyEntry(entry, pending);
+    else this.#changing(() => this.#applyEntry(entry, pending));
+  }
+
+  /** Changes the store: on storage all of it, or nothing. `point` is where in the log it stands then, if that is not plain. */
+  #changing(change: () => void, point?: SnapshotPoint): void {
+    const after = () => ({ store: this.#state, point: point ?? this.#running.pointAt(this.#applied) });
+    if (this.#stored === null) change();
+    else this.#stored.apply(change, after);
+  }
+
+  #applyEntry(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     this.#applied = entry.index;
     if (entry.kind !== "command") {
       this.#state.skip(entry.index + this.#indexOffset);
@@ -411,10 +419,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       return;
     }
     const command = (pending?.command ?? decode(entry.data)) as LoggedCommand;
-    if (command.type === "server.restore") {
-      this.#applyRestore(command, entry, pending);
-      return;
-    }
+    if (command.type === "server.restore") return this.#applyRestore(command, entry, pending);
     const index = entry.index + this.#indexOffset;
     const committedMs = this.#platform.now();
     const { result, changes, topics } = this.#state.apply(index, command);
@@ -433,12 +438,13 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   #tell(changes: readonly Change[], topics: readonly string[], index: number): void {
     this.#duties.changed(changes);
+    this.federation.changed(changes);
     this.watches.notify(topics, index);
   }
 
   #roleChanged(role: Role, term: number, leader: string | null): void {
-    const { log } = this.#options;
-    if (role !== this.#role || term !== this.#term) log("info", `entering ${role} state`, { term, leader });
+    if (role !== this.#role || term !== this.#term)
+      this.#options.log("info", `entering ${role} state`, { term, leader });
     const changed = role !== this.#role || leader !== this.#leader || term !== this.#term;
     if (role !== this.#role) this.#instruments.entered(role);
     this.#role = role;
@@ -466,8 +472,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     if (leading) {
       this.#duties.start();
       this.group.led();
+      this.federation.led();
     } else {
       this.group.stateCheck.stop();
+      this.federation.stop();
       this.#duties.stop();
       // What is kept may be out of date as soon as another server leads.
       this.cache.clear();
@@ -492,10 +500,11 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
-    const store = this.#restores.storeOf(command);
+    const restored = this.#restores.storeOf(command);
+    const federation = this.#state.federation().value;
+    const store = this.#stored?.fill(restored) ?? restored;
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
-    const index = entry.index + this.#indexOffset;
-    if (index > store.lastIndex) store.skip(index);
+    store.restored(entry.index + this.#indexOffset, federation);
     this.#replace(store, entry.index);
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });

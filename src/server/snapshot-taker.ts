@@ -22,6 +22,8 @@ export interface SnapshotTakerHost {
   /** Where the store stands now. */
   point(): SnapshotPoint;
   state(): StateStore;
+  /** The state is on storage: what is applied needs no snapshot. */
+  readonly isStored: boolean;
   /** A snapshot is durable. */
   taken(point: SnapshotPoint): void;
 }
@@ -38,6 +40,7 @@ export class SnapshotTaker {
 
   start(): void {
     const { timers, options } = this.#host;
+    if (this.#host.isStored) return;
     this.#timer = timers.after(options.snapshotIntervalMs, () => {
       this.start();
       if (this.#host.grown() >= options.snapshotThreshold) void this.take();
@@ -50,12 +53,18 @@ export class SnapshotTaker {
 
   /** An entry was applied. */
   applied(): void {
-    if (this.#host.grown() >= this.#host.options.snapshotThreshold * THRESHOLD_FACTOR_MAX) void this.take();
+    const { isStored, options } = this.#host;
+    const factor = isStored ? 1 : THRESHOLD_FACTOR_MAX;
+    if (this.#host.grown() >= options.snapshotThreshold * factor) void this.take();
   }
 
   /** Takes one now, unless one is being taken. Failures are logged. */
   async take(): Promise<void> {
     if (this.#busy) return;
+    if (this.#host.isStored) {
+      this.#host.taken(this.#host.point());
+      return;
+    }
     this.#busy = true;
     const { platform, timers, instruments, options } = this.#host;
     try {

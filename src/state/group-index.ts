@@ -10,10 +10,21 @@ interface Group<V> {
 const NONE: readonly never[] = [];
 
 /** Lists of values by group, each in the order of keys (by code unit). */
-export class GroupIndex<V> {
+export interface Groups<V> {
+  /** Puts a value at its key in a group. */
+  set(group: string, key: string, value: V): void;
+  /** Takes the value at a key out of a group; nothing to do when there is none. */
+  delete(group: string, key: string): void;
+  /** The group's values in order: the list itself, which later writes change. Copy what is kept. */
+  list(group: string): readonly V[];
+  /** True when the group has a value. */
+  has(group: string): boolean;
+}
+
+/** The lists in memory. */
+export class GroupIndex<V> implements Groups<V> {
   readonly #groups: Map<string, Group<V>> = new Map();
 
-  /** Puts a value at its key in a group. */
   set(group: string, key: string, value: V): void {
     const found = this.#groups.get(group);
     if (found === undefined) {
@@ -29,7 +40,6 @@ export class GroupIndex<V> {
     found.values.splice(at, 0, value);
   }
 
-  /** Takes the value at a key out of a group; nothing to do when there is none. */
   delete(group: string, key: string): void {
     const found = this.#groups.get(group);
     if (found === undefined) return;
@@ -43,12 +53,10 @@ export class GroupIndex<V> {
     found.values.splice(at, 1);
   }
 
-  /** The group's values in order: the list itself, which later writes change. Copy what is kept. */
   list(group: string): readonly V[] {
     return this.#groups.get(group)?.values ?? NONE;
   }
 
-  /** True when the group has a value. */
   has(group: string): boolean {
     return this.#groups.has(group);
   }

@@ -3,20 +3,25 @@
 
 import { createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap, OrderedMapSnapshot } from "./ordered-map.ts";
+import { StoredQueue } from "./stored-indexes.ts";
+import { StoredMap } from "./stored-map.ts";
+import type { StateStorage } from "./stored-tables.ts";
 import { ReapQueue } from "./tombstone.ts";
-import type { Floor } from "./tombstone.ts";
+import type { Floor, Queue } from "./tombstone.ts";
 
 /** Topics and their indexes. */
 export class IndexTable {
-  #indexes: OrderedMap<number> = createOrderedMap<number>();
-  #queue: ReapQueue = new ReapQueue();
+  readonly #indexes: OrderedMap<number>;
+  readonly #queue: Queue;
   readonly #floor: Floor;
   /** True while the thing that a topic names exists: only then is its index kept for good. */
   readonly #exists: (topic: string) => boolean;
 
-  constructor(floor: Floor, exists: (topic: string) => boolean) {
+  constructor(floor: Floor, exists: (topic: string) => boolean, storage: StateStorage | null = null) {
     this.#floor = floor;
     this.#exists = exists;
+    this.#indexes = storage === null ? createOrderedMap() : new StoredMap(storage, "topics");
+    this.#queue = storage === null ? new ReapQueue() : new StoredQueue(storage, "topic-queue");
   }
 
   /** Notes that a change at `index` touched the topic; the tables must say already what exists after it. */
@@ -44,7 +49,7 @@ export class IndexTable {
   }
 
   /** The queue of what is to be reaped. */
-  get queue(): ReapQueue {
+  get queue(): Queue {
     return this.#queue;
   }
 

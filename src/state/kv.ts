@@ -4,26 +4,35 @@
 import type { KVEntry, Uint64 } from "../types/records.ts";
 import type { Refusal } from "./command.ts";
 import { sameBytes } from "./equal.ts";
-import { GroupIndex } from "./group-index.ts";
+import { GroupIndex, type Groups } from "./group-index.ts";
 import { fold, prefixEnd } from "./key.ts";
 import { createOrderedMap } from "./ordered-map.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 import type { Read } from "./read.ts";
+import { StoredGroups, StoredQueue } from "./stored-indexes.ts";
+import { StoredMap } from "./stored-map.ts";
+import type { StateStorage } from "./stored-tables.ts";
 import { ReapQueue } from "./tombstone.ts";
-import type { Floor } from "./tombstone.ts";
+import type { Floor, Queue } from "./tombstone.ts";
 import { kvPrefixTopic, kvTopic } from "./topic.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Entries, tombstones of deleted keys, and which keys a session holds. */
 export class KVTable {
-  readonly entries: OrderedMap<KVEntry> = createOrderedMap<KVEntry>((entry) => entry.ModifyIndex);
-  readonly tombstones: OrderedMap<number> = createOrderedMap<number>((index) => index);
-  readonly queue: ReapQueue = new ReapQueue();
-  readonly #bySession: GroupIndex<string> = new GroupIndex();
+  readonly entries: OrderedMap<KVEntry>;
+  readonly tombstones: OrderedMap<number>;
+  readonly queue: Queue;
+  readonly #bySession: Groups<string>;
   readonly #floor: Floor;
 
-  constructor(floor: Floor) {
+  constructor(floor: Floor, storage: StateStorage | null = null) {
     this.#floor = floor;
+    const weight = (entry: KVEntry): number => entry.ModifyIndex;
+    const itself = (index: number): number => index;
+    this.entries = storage === null ? createOrderedMap(weight) : new StoredMap(storage, "kv", weight);
+    this.tombstones = storage === null ? createOrderedMap(itself) : new StoredMap(storage, "tombstones", itself);
+    this.queue = storage === null ? new ReapQueue() : new StoredQueue(storage, "tombstone-queue");
+    this.#bySession = storage === null ? new GroupIndex() : new StoredGroups(storage, "kv-by-session");
   }
 
   /** Puts what a change says. */
@@ -70,11 +79,15 @@ export class KVTable {
     return Math.max(1, this.tombstones.get(key) ?? this.#floor.index);
   }
 
+  /** The same without the floor, 0 when there is nothing. */
+  touched(prefix: string): number {
+    const [from, to] = [prefix === "" ? null : prefix, prefixEnd(prefix)];
+    return Math.max(this.entries.maxWeight(from, to), this.tombstones.maxWeight(from, to));
+  }
+
   /** The index of the last change under the prefix: of what is there, of what was deleted there, or the floor. */
   prefixIndex(prefix: string): number {
-    const from = prefix === "" ? null : prefix;
-    const to = prefixEnd(prefix);
-    return Math.max(1, this.entries.maxWeight(from, to), this.tombstones.maxWeight(from, to), this.#floor.index);
+    return Math.max(1, this.touched(prefix), this.#floor.index);
   }
 
   get(key: string): Read<KVEntry | null> {
@@ -96,7 +109,7 @@ export class KVTable {
     const value: string[] = [];
     const end = prefixEnd(prefix);
     if (separator === "") {
-      this.entries.visit(prefix, end, (_, key) => {
+      this.entries.visitKeys(prefix, end, (key) => {
         value.push(key);
       });
     } else {
@@ -110,7 +123,7 @@ export class KVTable {
     let from: string | null = prefix;
     while (from !== null) {
       let next: string | null = null;
-      this.entries.visit(from, end, (_, key) => {
+      this.entries.visitKeys(from, end, (key) => {
         const at = key.indexOf(separator, prefix.length);
         if (at < 0) {
           into.push(key);

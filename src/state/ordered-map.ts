@@ -1,5 +1,5 @@
-// The small synchronous interface that every table is kept in. In memory it is the persistent B+ tree of bplus-tree.ts;
-// a store in SQLite can stand behind the same interface.
+// The small synchronous interface that every table is kept in. In memory it is the persistent B+ tree of bplus-tree.ts,
+// on storage the rows of stored-map.ts.
 // Order: by UTF-16 code unit, what `<` says of two strings on every engine. Consul orders by UTF-8 bytes, which differs
 // only between U+E000..U+FFFF and the planes above.
 
@@ -19,6 +19,10 @@ export interface OrderedMapView<V> {
   scan(from?: string | null, to?: string | null): IterableIterator<[string, V]>;
   /** The same without an allocation per entry; ends early when `visit` returns false. */
   visit(from: string | null, to: string | null, visit: (value: V, key: string) => boolean | void): void;
+  /** The keys alone: where a record is read from storage, this does not. */
+  visitKeys(from: string | null, to: string | null, visit: (key: string) => boolean | void): void;
+  /** The entries in the range whose weight is above `weight`, in order: the rest costs next to nothing. */
+  visitAbove(from: string | null, to: string | null, weight: number, visit: (value: V, key: string) => void): void;
   /** The greatest weight in the range, 0 when it is empty: logarithmic, whatever the range holds. */
   maxWeight(from: string | null, to: string | null): number;
 }

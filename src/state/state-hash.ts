@@ -40,6 +40,12 @@ export class StateHash {
     this.#sumB = (this.#sumB - this.#b) | 0;
   }
 
+  /** Goes on from a sum as `toString` gave it. */
+  load(sum: string): void {
+    this.#sumA = Number.parseInt(sum.slice(0, 8), 16) | 0;
+    this.#sumB = Number.parseInt(sum.slice(8), 16) | 0;
+  }
+
   /** The sum, as 16 hexadecimal digits. */
   toString(): string {
     return hex(this.#sumA) + hex(this.#sumB);

@@ -4,20 +4,26 @@
 import type {
   AutopilotConfig,
   ConfigEntry,
+  Federation,
   HealthCheck,
   KVEntry,
+  KVRule,
   Node,
   NodeCoordinate,
   NodeService,
   PreparedQuery,
+  ReplicationLink,
   Session,
 } from "../types/records.ts";
 import { assert } from "../util/assert.ts";
 import { applyCommand } from "./apply.ts";
 import { findNode, instanceHealth, serviceInstances, usageOf } from "./catalog-read.ts";
 import type { Change } from "./change.ts";
-import type { Command, CommandResult, CommandValues, TxnOperation, TxnOutcome } from "./command.ts";
+import type { Command, CommandResult, CommandValues, KVVersion, TxnOperation, TxnOutcome } from "./command.ts";
+import { federationRestored } from "./federation.ts";
 import { IndexTable } from "./index-table.ts";
+import { prefixEnd } from "./key.ts";
+import { changesSince, type ChangesArgs, type Feed, rangeAfter, type RangeArgs } from "./kv-feed.ts";
 import type {
   InstanceHealth,
   NodeServices,
@@ -30,6 +36,8 @@ import type {
 import { isTemplate } from "./prepared-query.ts";
 import { SnapshotLoader, takeSnapshot } from "./snapshot.ts";
 import type { SnapshotRecord, StateSnapshot } from "./snapshot.ts";
+import { hasSeen, versionOf } from "./stamp.ts";
+import type { StateStorage } from "./stored-tables.ts";
 import { Tables } from "./tables.ts";
 import {
   AUTOPILOT_TOPIC,
@@ -41,10 +49,12 @@ import {
   connectTopic,
   COORDINATES_TOPIC,
   coordinateTopic,
+  FEDERATION_TOPIC,
   INSTANCES_TOPIC,
   KV_PREFIX_TOPIC,
   KV_TOPIC,
   kvPrefixTopic,
+  LINKS_TOPIC,
   nodeChecksTopic,
   nodeSessionsTopic,
   NODES_TOPIC,
@@ -69,11 +79,37 @@ export interface Applied<V = CommandValues[Command["type"]]> {
   topics: readonly string[];
 }
 
+/** Where a store stands, beside its tables. */
+export interface StateMark {
+  index: number;
+  floor: number;
+  hash: string;
+}
+
 /** The store of one datacenter. */
 export class StateStore {
-  readonly #tables: Tables = new Tables();
-  readonly #topics: IndexTable = new IndexTable(this.#tables.floor, (topic) => topicExists(this.#tables, topic));
+  readonly #tables: Tables;
+  readonly #topics: IndexTable;
   #lastIndex = 0;
+
+  /**
+   * @param storage where the records are kept; in memory when absent.
+   * @param mark what `mark` gave when the store on that storage was last written.
+   */
+  constructor(storage: StateStorage | null = null, mark?: StateMark) {
+    this.#tables = new Tables(storage);
+    const exists = (topic: string): boolean => topicExists(this.#tables, topic);
+    this.#topics = new IndexTable(this.#tables.floor, exists, storage);
+    if (mark === undefined) return;
+    this.#tables.floor.raise(mark.floor);
+    this.#tables.hash.load(mark.hash);
+    this.#lastIndex = mark.index;
+  }
+
+  /** What of a store on storage is in no table: to be written with every change. */
+  mark(): StateMark {
+    return { index: this.#lastIndex, floor: this.#tables.floor.index, hash: this.#tables.hash.toString() };
+  }
 
   /**
    * Applies the command of log entry `index`, which must be above every one before and above 1 (a log begins with its
@@ -95,6 +131,14 @@ export class StateStore {
   skip(index: number): void {
     assert(Number.isSafeInteger(index) && index > this.#lastIndex, `index ${index} is above ${this.#lastIndex}`);
     this.#lastIndex = index;
+  }
+
+  /** Notes that entry `index` put this store, maybe ahead of that index already, in the place of one that said `until` of itself. */
+  restored(index: number, until: Federation | null): void {
+    if (index > this.#lastIndex) this.skip(index);
+    const tx = new Transaction(this.#tables, this.#lastIndex);
+    federationRestored(tx, until);
+    this.#settle(tx);
   }
 
   /** Makes the changes final: tombstones and the indexes of topics. Gives the topics. */
@@ -279,6 +323,64 @@ export class StateStore {
     return this.#read(this.#tables.autopilot.record, AUTOPILOT_TOPIC);
   }
 
+  // Other datacenters.
+
+  /** What this datacenter is among others, null while nobody has said so. */
+  federation(): Read<Federation | null> {
+    return this.#read(this.#tables.federation.record, FEDERATION_TOPIC);
+  }
+  /** True while some keys carry stamps. */
+  get stamping(): boolean {
+    return this.#tables.federation.twoWay.length > 0;
+  }
+  /** How far a rule's replication has come. */
+  link(key: string): Read<ReplicationLink | null> {
+    return this.#read(this.#tables.links.records.get(key) ?? null, LINKS_TOPIC);
+  }
+  /** What changed under a prefix since an index, in order. */
+  kvChanges(args: ChangesArgs): Read<Feed> {
+    const { prefix } = args;
+    const value = changesSince(this.#tables, args, this.#lastIndex);
+    return { value, index: this.#tables.kv.prefixIndex(prefix), topics: [kvPrefixTopic(prefix)] };
+  }
+  /** The keys under a prefix after another one. */
+  kvRange(args: RangeArgs): Read<Feed> {
+    const { prefix } = args;
+    const value = rangeAfter(this.#tables, args, this.#lastIndex);
+    return { value, index: this.#tables.kv.prefixIndex(prefix), topics: [kvPrefixTopic(prefix)] };
+  }
+  /** True when what is here under a key has taken this version into account, or is it. */
+  hasVersion(key: string, version: KVVersion): boolean {
+    const local = versionOf(this.#tables, key);
+    const { Ms, Origin, Seen } = version;
+    return local !== null && hasSeen(local, { Ms, Origin, Seen: Seen ?? {} });
+  }
+  /** Calls `visit` for the keys under a prefix from one on, until it returns false. */
+  visitKeys(prefix: string, from: string, visit: (key: string) => boolean): void {
+    this.#tables.kv.entries.visit(from, prefixEnd(prefix), (_, key) => visit(key));
+  }
+  /** The rule by which what is under a key, or under a prefix, is a copy of another datacenter's; null when it is not. */
+  copyOf(key: string, isPrefix: boolean = false): KVRule | null {
+    const { copies } = this.#tables.federation;
+    if (copies.length === 0) return null;
+    const covers = ({ ToPrefix }: KVRule): boolean =>
+      key.startsWith(ToPrefix) || (isPrefix && ToPrefix.startsWith(key));
+    return copies.find(covers) ?? null;
+  }
+  /** The index of the last change under the prefix that is not forgotten, 0 when there is none. */
+  kvTouched(prefix: string): number {
+    return this.#tables.kv.touched(prefix);
+  }
+  /** The deletions whose stamps are kept, and the earliest time among them. */
+  keptDeletions(): { count: number; earliestMs: number } {
+    let [count, earliestMs] = [0, Number.POSITIVE_INFINITY];
+    this.#tables.stamps.records.visitAbove(null, null, 0, ({ Ms }) => {
+      count++;
+      earliestMs = Math.min(earliestMs, Ms);
+    });
+    return { count, earliestMs };
+  }
+
   // The store itself.
 
   usage(): Read<Usage> {
@@ -348,8 +450,14 @@ export class StateStore {
 
 /** Builds a store from a snapshot's records one at a time, so that the host may take breaks. */
 export class StateRestorer {
-  readonly #store: StateStore = new StateStore();
-  readonly #load: { add(record: SnapshotRecord): void; finish(): void } = this.#store.load();
+  readonly #store: StateStore;
+  readonly #load: { add(record: SnapshotRecord): void; finish(): void };
+
+  /** @param storage where the store is to be: its tables are empty. */
+  constructor(storage: StateStorage | null = null) {
+    this.#store = new StateStore(storage);
+    this.#load = this.#store.load();
+  }
 
   /** @throws OperationalError `storage-failed` when the records are not a whole snapshot. */
   add(record: SnapshotRecord): void {

@@ -3,18 +3,28 @@
 // the floor, below which no index is given: then too none goes back.
 
 /** Who went at which index, in the order of going, for the reaping. What came back meanwhile is skipped. */
-export class ReapQueue {
+export interface Queue {
+  /** Indexes must not fall. */
+  push(name: string, index: number): void;
+  /** Takes out all up to `index`, oldest first. */
+  take(index: number, each: (name: string, index: number) => void): void;
+  /** How many are waiting; some may have come back. */
+  readonly size: number;
+  /** The index of the newest, 0 when there is none. */
+  readonly lastIndex: number;
+}
+
+/** The queue in memory. */
+export class ReapQueue implements Queue {
   #names: string[] = [];
   #indexes: number[] = [];
   #start = 0;
 
-  /** Indexes must not fall. */
   push(name: string, index: number): void {
     this.#names.push(name);
     this.#indexes.push(index);
   }
 
-  /** Takes out all up to `index`, oldest first. */
   take(index: number, each: (name: string, index: number) => void): void {
     while (this.#start < this.#names.length && this.#indexes[this.#start]! <= index) {
       each(this.#names[this.#start]!, this.#indexes[this.#start]!);
@@ -27,12 +37,10 @@ export class ReapQueue {
     }
   }
 
-  /** How many are waiting; some may have come back. */
   get size(): number {
     return this.#names.length - this.#start;
   }
 
-  /** The index of the newest, 0 when there is none. */
   get lastIndex(): number {
     return this.size === 0 ? 0 : this.#indexes[this.#indexes.length - 1]!;
   }
