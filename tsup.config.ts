@@ -15,6 +15,7 @@ const shared: Options = {
 export const libraryEntries: Record<string, string> = {
   index: "src/index.ts",
   client: "src/client/index.ts",
+  "client/admin": "src/client/admin.ts",
   node: "runtimes/node/index.ts",
   bun: "runtimes/bun/index.ts",
   deno: "runtimes/deno/index.ts",

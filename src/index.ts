@@ -29,6 +29,8 @@ export interface RunningAgent {
    * @param from the IP address that the call comes from.
    */
   peer(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array>;
+  /** Where datacenters call that know this one by one address alone: says who may come in, and answers. */
+  readonly gateway: Agent["gateway"];
   /** The platform's timer has gone off. */
   wake(): void;
   /** Has another server lead, if this one does: for one that ends without leaving; `stop` comes after. */
@@ -50,6 +52,7 @@ export async function createAgent(options: AgentOptions): Promise<RunningAgent> 
     fetch: (request, remoteAddress) => app.fetch(request, remoteAddress),
     dns: (packet, transport, from) => agent.dns(packet, transport, from),
     peer: (path, bytes, from) => agent.peer(path, bytes, from),
+    gateway: agent.gateway,
     wake: () => agent.wake(),
     handOver: () => agent.handOver(),
     leave: () => agent.leave(),

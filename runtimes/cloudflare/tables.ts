@@ -89,6 +89,12 @@ class SqlTable implements StoredTable {
     return row === undefined ? undefined : [decodeKey(row[0]), bytesOf(row[1])];
   }
 
+  *heavier(from: string | null, to: string | null, weight: number): Generator<[string, Uint8Array]> {
+    const { where, bindings } = range(this.#name, from, to, false);
+    const query = `SELECT k, v FROM state WHERE ${where} AND w > ? ORDER BY k`;
+    for (const [key, value] of this.#sql.exec(query, ...bindings, weight).raw()) yield [decodeKey(key), bytesOf(value)];
+  }
+
   maxWeight(from: string | null, to: string | null): number {
     const { where, bindings } = range(this.#name, from, to, false);
     return (first(this.#sql, `SELECT max(w) FROM state WHERE ${where}`, ...bindings)?.[0] as number | null) ?? 0;

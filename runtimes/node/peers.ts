@@ -69,7 +69,7 @@ async function serve(handle: PeerHandle, message: IncomingMessage, response: Ser
       response.writeHead(405, { "Content-Length": 0, Connection: "close" }).end();
       return;
     }
-    const answer = await handle(message.url as string, await read(message), message.socket.remoteAddress ?? "");
+    const answer = await handle(message.url as string, await readBody(message), message.socket.remoteAddress ?? "");
     response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": answer.length });
     response.end(answer);
   } catch {
@@ -79,7 +79,7 @@ async function serve(handle: PeerHandle, message: IncomingMessage, response: Ser
 }
 
 /** All bytes of a message. @throws when it is cut short, or too large. */
-function read(message: IncomingMessage): Promise<Uint8Array> {
+export function readBody(message: IncomingMessage): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let total = 0;
@@ -130,7 +130,7 @@ class HttpPeers implements Peers {
         fail(error.message, "outcome-unknown", error);
       });
       call.on("response", (response) => {
-        read(response)
+        readBody(response)
           .then(
             (bytes) => {
               if (response.statusCode === 200) resolve(bytes);

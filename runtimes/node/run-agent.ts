@@ -13,6 +13,7 @@ import { CONSUL_VERSION, VERSION } from "../../src/version.ts";
 import { openBlobs } from "./blobs.ts";
 import { readConfig } from "./config-files.ts";
 import { acquireDataDir, type DataDirLock } from "./data-dir-lock.ts";
+import { listenGateway } from "./gateway.ts";
 import { listenGossip } from "./gossip.ts";
 import type { HttpListener, HttpListenerOptions, Handle } from "./http.ts";
 import { openLogStore } from "./log-store.ts";
@@ -115,6 +116,13 @@ class AgentProcess {
       made = resolve;
     });
     await this.#listenToPeers(async (path, body, from) => (await started).peer(path, body, from), config);
+    if (config.server && config.ports.gateway > 0) {
+      const at = { address: config.bindAddress, port: config.ports.gateway };
+      await this.#open(
+        "ports.gateway, -bind",
+        listenGateway(async () => (await started).gateway, at),
+      );
+    }
     const running = await createAgent({ config, platform, stopped: end });
     this.#running = running;
     made(running);

@@ -2,13 +2,14 @@
 // one door of requests. `src/index.ts` puts the API on top and gives the whole to a runtime.
 import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/config-types.ts";
-import { raftConfiguration } from "../endpoint/operator.ts";
 import { Timers } from "../host/timers.ts";
 import type { MemberEventKind, MemberView } from "../gossip/types.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { QueryOptions, Topology, Upstream } from "../rpc/authority.ts";
 import { FORWARD_PATH, PING_PATH } from "../rpc/call.ts";
+import { GatewayDoor } from "../rpc/gateway-door.ts";
+import { GatewayPeers } from "../rpc/gateway-peers.ts";
 import { type Peer, PeerClient, PeerDoor, type PeerIdentity } from "../rpc/peer-door.ts";
 import { RequestIds, RequestOutcomes } from "../rpc/request-ids.ts";
 import { Route } from "../rpc/route.ts";
@@ -22,13 +23,13 @@ import { assert } from "../util/assert.ts";
 import { Random, seedOf } from "../util/random.ts";
 import { type AgentInstruments, agentInstruments } from "./agent-instruments.ts";
 import { agentGauges } from "./agent-gauges.ts";
-import { type Backups, ClientBackups, ServerBackups } from "./backups.ts";
+import { BACKUP_PATHS, type Backups, ClientBackups, ServerBackups } from "./backups.ts";
 import { CoordinateSync } from "./coordinate-sync.ts";
 import { Encryption } from "./encryption.ts";
 import { DnsTiming } from "./dns-timing.ts";
 import { Metrics } from "./metrics.ts";
 import { Watches } from "./watches.ts";
-import { DatacenterCalls } from "./datacenter-calls.ts";
+import { DATACENTER_CALL_PATHS, DatacenterCalls } from "./datacenter-calls.ts";
 import { encodeEvent, Events } from "./events.ts";
 import { DnsService } from "../dns/service.ts";
 import { dnsConfig, dnsQueryOptions, dnsSource } from "./dns-source.ts";
@@ -55,17 +56,10 @@ export interface AgentOptions {
   stopped(exitCode: number): void;
 }
 
-/** The Raft group in short: addresses as `ip:port`; the leader's is "" while none is known. */
-export interface GroupStatus {
-  readonly leader: string;
-  readonly voters: readonly string[];
-}
-
 const RESTORE_TIMEOUT_MS = 10 * 60_000;
 /** The pool's name for all events of users: their own is in what it carries. */
 const EVENT_NAME = "consul:event";
 const PING_TIMEOUT_MS = 1000;
-
 /** The coordinate of who has measured nothing yet (Serf's default). */
 const ORIGIN: Coordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 };
 
@@ -80,6 +74,8 @@ export class Agent implements Topology {
   readonly route: Route;
   readonly backups: Backups;
   readonly calls: DatacenterCalls;
+  /** How datacenters come in that know this one by one address alone. */
+  readonly gateway: GatewayDoor;
   /** The options of a query that sets none. */
   readonly defaultQuery: QueryOptions;
   readonly local: LocalAgent;
@@ -130,7 +126,13 @@ export class Agent implements Topology {
         return this.#door.handle(path, bytes);
       },
     });
-    const client = new PeerClient(identity, this.encryption.peers, new RequestIds((length) => platform.random(length)));
+    const peers = new GatewayPeers({
+      others: this.encryption.peers,
+      fetch: (request) => platform.fetch(request),
+      timers: this.timers,
+      token: (at) => config.remoteDatacenters.find((each) => each.address === at)?.token ?? null,
+    });
+    const client = new PeerClient(identity, peers, new RequestIds((length) => platform.random(length)));
     const outcomes = new RequestOutcomes(() => platform.now());
     this.#door = new PeerDoor(identity, (error) =>
       this.log.error("a call of another agent failed: this is a bug", { error }),
@@ -162,6 +164,7 @@ export class Agent implements Topology {
       datacenter,
       route: this.route,
       wan: this.#wan,
+      server: this.#serverPart?.server ?? null,
       fire: (event) => this.#pool.fire(EVENT_NAME, encodeEvent(event), false),
       restore: (snapshot) => this.#restore(snapshot),
     });
@@ -169,6 +172,12 @@ export class Agent implements Topology {
       this.#door.serve(FORWARD_PATH, (_from, body) => this.route.answerForwarded(outcomes, body));
       this.calls.serve(this.#door);
     }
+    this.gateway = new GatewayDoor({
+      door: this.#door,
+      token: config.gatewayToken,
+      paths: [...DATACENTER_CALL_PATHS, ...BACKUP_PATHS],
+      refusals: this.encryption.refusals,
+    });
     this.#dns = new DnsService({
       config: dnsConfig(config),
       domain: config.domain,
@@ -238,6 +247,7 @@ export class Agent implements Topology {
       logs,
       meter: metrics,
       lanMembers: () => this.#pool.members,
+      changed: () => this.#serverPart?.server.federation.look(true),
       stop: () => this.#stopped(1),
       failed: (error) => this.#failed(error),
     });
@@ -254,6 +264,7 @@ export class Agent implements Topology {
       metrics,
       logs,
       reconciled: this.#instruments.reconcile,
+      route: () => this.route,
       self: () => this.self,
       members: () => this.#members,
       servers: () => serversOf(this.#pool.members, this.datacenter).filter(({ id }) => id !== this.config.nodeId),
@@ -434,22 +445,6 @@ export class Agent implements Topology {
     await this.local.stop();
     this.#serverPart?.stop();
     await this.platform.log.close();
-  }
-
-  /** Who leads a datacenter and who votes there, as a server of it knows; "" for this one. */
-  groupStatus(datacenter: string): GroupStatus | Promise<GroupStatus> {
-    if (this.#serverPart !== null && (datacenter === "" || datacenter === this.datacenter)) {
-      const { leader, raft } = this.server;
-      const { servers } = raft.configuration;
-      return {
-        leader: servers.find(({ id }) => id === leader)?.address ?? "",
-        voters: servers.filter(({ voter }) => voter).map(({ address }) => address),
-      };
-    }
-    return Promise.resolve(this.route.local(raftConfiguration, null, datacenter)).then(({ Servers }) => ({
-      leader: Servers.find(({ Leader }) => Leader)?.Address ?? "",
-      voters: Servers.filter(({ Voter }) => Voter).map(({ Address }) => Address),
-    }));
   }
 
   /** This agent as the LAN pool sees it. */

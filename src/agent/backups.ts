@@ -34,6 +34,8 @@ export interface Backups {
 
 const OPEN_PATH = "/rpc/1/backup";
 const PULL_PATH = "/rpc/1/backup-part";
+/** The paths that clients and servers of other datacenters call. */
+export const BACKUP_PATHS: readonly string[] = [OPEN_PATH, PULL_PATH];
 const TIMEOUT_MS = 5 * 60_000;
 /** Nobody pulls any more: it is forgotten. */
 const IDLE_MS = 60_000;

@@ -1,11 +1,13 @@
-// What is asked of a whole datacenter and is neither query nor command: which datacenters there are, an event for all agents, a
-// snapshot to restore. A server answers for its own datacenter and has a server of another one answer for that; a client
+// What is asked of a whole datacenter and is neither query nor command: which datacenters there are, who leads one, an event for
+// all its agents, a snapshot to restore. A server answers for its own datacenter and has a server of another one answer for that; a client
 // has its server do either.
 import { decode, encode } from "../codec/value.ts";
+import { raftConfiguration } from "../endpoint/operator.ts";
 import type { PeerDoor } from "../rpc/peer-door.ts";
 import type { Route } from "../rpc/route.ts";
 import { OperationalError } from "../types/error.ts";
 import { concat, isUtf8, text, utf8 } from "../util/bytes.ts";
+import type { Server } from "../server/server.ts";
 import { decodeEvent, encodeEvent, type UserEvent } from "./events.ts";
 import type { DatacenterCoordinates, Wan } from "./wan.ts";
 
@@ -15,10 +17,17 @@ export interface DatacenterCallsOptions {
   readonly route: Route;
   /** Null at a client. */
   readonly wan: Wan | null;
+  readonly server: Server | null;
   /** Tells every agent of this datacenter. @throws OperationalError when it is too large. */
   fire(event: Omit<UserEvent, "LTime">): Promise<void>;
   /** Puts a state in place of this datacenter's. @throws OperationalError when it is damaged. */
   restore(snapshot: Uint8Array): Promise<unknown>;
+}
+
+/** The Raft group in short: addresses as `ip:port`; the leader's is "" while none is known. */
+export interface GroupStatus {
+  readonly leader: string;
+  readonly voters: readonly string[];
 }
 
 const RESTORE_PATH = "/rpc/1/forward-restore";
@@ -33,6 +42,9 @@ interface Known {
   readonly names: string[];
   readonly coordinates: readonly DatacenterCoordinates[];
 }
+
+/** The paths that servers of other datacenters call. */
+export const DATACENTER_CALL_PATHS: readonly string[] = [RESTORE_PATH, EVENT_PATH];
 
 /** Such calls, both ways. */
 export class DatacenterCalls {
@@ -88,6 +100,23 @@ export class DatacenterCalls {
     const { restore, wan } = this.#options;
     if (wan !== null && this.#isOwn(datacenter)) await restore(snapshot);
     else await this.#send(RESTORE_PATH, datacenter, snapshot, RESTORE_TIMEOUT_MS);
+  }
+
+  /** Who leads a datacenter and who votes there, as a server of it knows; "" for this one. */
+  groupStatus(datacenter: string): GroupStatus | Promise<GroupStatus> {
+    const { server, route } = this.#options;
+    if (server !== null && this.#isOwn(datacenter)) {
+      const { leader, raft } = server;
+      const { servers } = raft.configuration;
+      return {
+        leader: servers.find(({ id }) => id === leader)?.address ?? "",
+        voters: servers.filter(({ voter }) => voter).map(({ address }) => address),
+      };
+    }
+    return Promise.resolve(route.local(raftConfiguration, null, datacenter)).then(({ Servers }) => ({
+      leader: Servers.find(({ Leader }) => Leader)?.Address ?? "",
+      voters: Servers.filter(({ Voter }) => Voter).map(({ Address }) => Address),
+    }));
   }
 
   #isOwn(datacenter: string): boolean {

@@ -42,7 +42,8 @@ export class Encryption {
   /** The way to other agents: sealed when there is a key. */
   readonly peers: Peers;
   readonly #options: EncryptionOptions;
-  readonly #refusals: RefusalLog;
+  /** What is refused of others' calls, and of this agent's by others. */
+  readonly refusals: RefusalLog;
   #isStarted = false;
   #seal: Seal | null = null;
   #out: Peers;
@@ -52,7 +53,7 @@ export class Encryption {
     this.#options = options;
     const { platform, logger } = options;
     this.#out = platform.peers;
-    this.#refusals = new RefusalLog(
+    this.refusals = new RefusalLog(
       () => platform.now(),
       (message, fields) => logger.warn(message, fields),
     );
@@ -81,7 +82,7 @@ export class Encryption {
         seal: this.#seal,
         now: () => platform.now(),
         wall: () => platform.wall(),
-        refusals: this.#refusals,
+        refusals: this.refusals,
       };
       if (config.encryptVerifyOutgoing) this.#out = new SealedPeers(platform.peers, options);
       this.#door = new SealedDoor(handle, options, !config.encryptVerifyIncoming);
@@ -102,7 +103,7 @@ export class Encryption {
 
   /** Calls refused so far, in both directions. */
   get refused(): number {
-    return this.#refusals.count;
+    return this.refusals.count;
   }
 
   /**

@@ -11,6 +11,7 @@ import { answerCall, CALL_PATH, PING_PATH } from "../rpc/call.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
 import type { RequestOutcomes } from "../rpc/request-ids.ts";
 import type { Router } from "../rpc/router.ts";
+import type { Route } from "../rpc/route.ts";
 import type { ServerMember } from "../server/autopilot.ts";
 import { absentMembers, type Member, reconcileMember } from "../server/reconcile.ts";
 import { Server } from "../server/server.ts";
@@ -43,6 +44,8 @@ export interface ServerPartOptions {
   readonly bootstrap: Configuration | undefined;
   /** The way to other datacenters. */
   readonly router: Router;
+  /** The door of requests, which is made after this. */
+  readonly route: () => Route;
   /** This agent, and everybody that the LAN pool knows, this agent among them. */
   self(): Member;
   members(): readonly Member[];
@@ -120,6 +123,9 @@ export class ServerPart {
       id: config.nodeId,
       ownAddress,
       datacenter: config.datacenter,
+      primaryDatacenter: config.primaryDatacenter,
+      kvReplication: config.kvReplication,
+      remote: options.route,
       bootstrap: options.bootstrap ?? bootstrapConfiguration(config),
       client,
       address: () => null,
@@ -314,9 +320,17 @@ export class ServerPart {
       .catch((error: unknown) => log.error("failed to initialise autopilot", { error }));
   }
 
-  /** A leader writes the configuration entries of its files that are not there yet. */
+  /** The primary's leader writes the configuration entries of its files that are not there yet. */
   async #bootstrapConfigEntries(): Promise<void> {
     const log = this.#options.logs.logger("agent.server");
+    const { federation } = this.server;
+    if (!federation.isPrimary) {
+      if (this.#configEntries.length > 0)
+        log.info("config_entries.bootstrap is left to the primary datacenter", {
+          primary: federation.primary.Datacenter,
+        });
+      return;
+    }
     for (const entry of this.#configEntries) {
       const { Kind: kind, Name: name } = entry;
       try {

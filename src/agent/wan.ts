@@ -1,6 +1,7 @@
 // What a server has of other datacenters: its place in the WAN pool, in which the servers of all datacenters are, and what the
 // router is told of it. One server of a datacenter that joins brings the others: each has those of its LAN pool join too, by
-// the port that they name in their tags (Consul's flood):
+// the port that they name in their tags (Consul's flood). Datacenters that are reached by one address alone come beside them
+// (gateways.ts):
 // https://developer.hashicorp.com/consul/docs/architecture/gossip#wan-gossip-pool
 import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/config-types.ts";
@@ -8,6 +9,7 @@ import type { MemberView } from "../gossip/types.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Peers, Platform } from "../platform.ts";
 import type { PeerClient } from "../rpc/peer-door.ts";
+import type { KnownServer } from "../rpc/datacenter-servers.ts";
 import { type KnownDatacenter, Router } from "../rpc/router.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Coordinate, UserMap } from "../types/records.ts";
@@ -15,6 +17,7 @@ import type { Meter } from "../util/instrument.ts";
 import { joinHostPort } from "../util/ip-address.ts";
 import type { Random } from "../util/random.ts";
 import { distance } from "../util/vivaldi.ts";
+import { Gateways } from "./gateways.ts";
 import type { Logs } from "./logs.ts";
 import { serverTags, shownMember } from "./member-tags.ts";
 import { Pool } from "./pool.ts";
@@ -34,6 +37,8 @@ export interface WanOptions {
   readonly meter: Meter;
   /** The members of the LAN pool. */
   lanMembers(): readonly MemberView[];
+  /** Something is known now of other datacenters that was not before. */
+  changed(): void;
   /** The agent must stop. */
   stop(): void;
   failed(error: unknown): void;
@@ -58,14 +63,24 @@ export class Wan {
   readonly #options: WanOptions;
   /** Null when the port of the WAN pool is off: there is then one datacenter. */
   readonly #pool: Pool | null;
+  readonly #gateways: Gateways;
   #timer: Timer | null = null;
   #isFlooding = false;
   #isStopped = false;
 
   constructor(options: WanOptions) {
     this.#options = options;
-    const { config, platform, client, timers, random } = options;
+    const { config, platform, client, timers, random, logs } = options;
     this.#pool = config.gossipWan === null ? null : this.#makePool();
+    this.#gateways = new Gateways({
+      datacenters: config.remoteDatacenters,
+      client,
+      timers,
+      random,
+      logger: logs.logger("agent.server"),
+      now: () => platform.now(),
+      changed: () => this.router.changed(),
+    });
     this.router = new Router({
       datacenter: config.datacenter,
       client,
@@ -78,7 +93,7 @@ export class Wan {
   }
 
   #makePool(): Pool {
-    const { config, platform, peers, timers, logs, meter, stop, failed } = this.#options;
+    const { config, platform, peers, timers, logs, meter, changed, stop, failed } = this.#options;
     return new Pool({
       ...poolSettings(config, "wan"),
       platform,
@@ -88,7 +103,10 @@ export class Wan {
       meter,
       module: "agent.server.serf",
       listener: {
-        member: () => this.router.changed(),
+        member: () => {
+          this.router.changed();
+          changed();
+        },
         userEvent: () => {},
         nameLost: stop,
         joinExhausted: stop,
@@ -98,6 +116,7 @@ export class Wan {
   }
 
   async start(): Promise<void> {
+    this.#gateways.start();
     if (this.#pool === null) return;
     await this.#pool.start();
     this.#floodIn(FLOOD_SOON_MS);
@@ -110,6 +129,7 @@ export class Wan {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#gateways.stop();
     this.#options.timers.cancel(this.#timer);
     await this.#pool?.stop();
   }
@@ -178,18 +198,18 @@ export class Wan {
     return (name === pool.self.name ? pool.coordinate : pool.coordinateOf(name)) as Coordinate | null;
   }
 
-  /** What the pool knows of the other datacenters. */
+  /** What the pool and the gateways know of the other datacenters. */
   #others(): KnownDatacenter[] {
     const pool = this.#pool;
-    if (pool === null) return [];
-    const own = pool.coordinate;
-    const others = new Map<string, KnownDatacenter & { servers: KnownDatacenter["servers"][number][] }>();
-    for (const member of pool.members) {
+    const own = pool?.coordinate ?? null;
+    const others = new Map<string, { name: string; servers: KnownServer[] }>();
+    for (const { name, servers } of this.#gateways.datacenters) others.set(name, { name, servers: [...servers] });
+    for (const member of pool?.members ?? []) {
       const server = serverTags(member);
       if (server === null || server.datacenter === this.#options.config.datacenter || member.status === "left")
         continue;
       const { id, address, datacenter } = server;
-      const coordinate = own === null ? null : pool.coordinateOf(member.name);
+      const coordinate = own === null ? null : this.#coordinateOf(member.name);
       const known = others.get(datacenter) ?? { name: datacenter, servers: [] };
       known.servers.push({
         peer: { id, address, datacenter },

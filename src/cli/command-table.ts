@@ -22,6 +22,7 @@ import { maint } from "./commands/maint.ts";
 import { members } from "./commands/members.ts";
 import { monitor } from "./commands/monitor.ts";
 import { operatorAutopilot } from "./commands/operator-autopilot.ts";
+import { operatorPrimary } from "./commands/operator-primary.ts";
 import { operatorRaft } from "./commands/operator-raft.ts";
 import { reload } from "./commands/reload.ts";
 import { rtt } from "./commands/rtt.ts";
@@ -38,6 +39,7 @@ const groups: readonly Command[] = [
   { name: "kv", synopsis: "Reads and writes the key-value store" },
   { name: "operator", synopsis: "Tools for those who run the servers" },
   { name: "operator autopilot", synopsis: "Shows and changes how servers are cared for" },
+  { name: "operator primary", synopsis: "Shows and moves the primary datacenter" },
   { name: "operator raft", synopsis: "Shows and changes the servers of the Raft configuration" },
   { name: "services", synopsis: "Registers and deregisters services" },
   { name: "snapshot", synopsis: "Saves, restores and shows the state of a cluster" },
@@ -67,6 +69,7 @@ export const commandTable: readonly Command[] = [
   members,
   monitor,
   ...operatorAutopilot,
+  ...operatorPrimary,
   ...operatorRaft,
   reload,
   rtt,

@@ -11,6 +11,7 @@ import type {
   UserMap,
 } from "./types.ts";
 
+/** Nodes and services as they are registered. */
 export interface CatalogArea {
   /** Nearest first. */
   datacenters(options?: ReadOptions): Promise<Read<string[]>>;
@@ -27,6 +28,7 @@ export interface CatalogArea {
   deregister(deregistration: CatalogDeregistration, options?: RequestOptions): Promise<boolean>;
 }
 
+/** The area's methods on a transport. */
 export function catalogArea(transport: Transport): CatalogArea {
   return {
     datacenters: (options) => transport.read("catalog/datacenters", options),

@@ -3,11 +3,13 @@ import type { ConfigEntry, Uint64 } from "../types/records.ts";
 import type { Read, ReadOptions, RequestOptions, Transport } from "./transport.ts";
 import { segment } from "./transport.ts";
 
+/** A write that may depend on what is there. */
 export interface CasOptions extends RequestOptions {
   /** Only if the stored ModifyIndex is this; 0: only if there is none yet. */
   cas?: Uint64;
 }
 
+/** Configuration entries by kind and name. */
 export interface ConfigArea {
   /** Null when there is no such entry. */
   get(kind: string, name: string, options?: ReadOptions): Promise<Read<ConfigEntry | null>>;
@@ -18,6 +20,7 @@ export interface ConfigArea {
   delete(kind: string, name: string, options?: CasOptions): Promise<boolean>;
 }
 
+/** The area's methods on a transport. */
 export function configArea(transport: Transport): ConfigArea {
   const path = (kind: string, name: string): string => `config/${segment(kind)}/${segment(name)}`;
   return {

@@ -1,9 +1,9 @@
 // User events: https://developer.hashicorp.com/consul/api-docs/event
-import { decodeBase64 } from "../util/base64.ts";
+import { decodeBase64 } from "./json.ts";
 import type { Body, Read, ReadOptions, RequestOptions, Transport } from "./transport.ts";
 import { segment } from "./transport.ts";
 import type { UserEvent } from "./types.ts";
-import { parseJson } from "../util/json.ts";
+import { parseJson } from "./json.ts";
 
 /** Regular expressions that a receiver must match. */
 export interface EventFilters {

@@ -1,18 +1,16 @@
 // A session that is kept alive while its owner needs it: renewed at half its TTL, as Consul's own clients do.
+import type { Clock } from "./clock.ts";
+import { within } from "./clock.ts";
 import type { SessionArea } from "./session.ts";
 import { ClientError } from "./transport.ts";
 import type { SessionRequest } from "./types.ts";
-import type { Sleep } from "./watch.ts";
 
 const RETRY_MS = 1_000;
 
 /** Times come from outside, so that tests and other schedulers own them. */
-export interface Timing {
-  sleep: Sleep;
-  /** Monotonic milliseconds. */
-  now(): number;
-}
+export type Timing = Pick<Clock, "sleep" | "now">;
 
+/** A session that is renewed in the background. */
 export interface HeldSession {
   readonly id: string;
   /** Aborted when the session is gone, or was not renewed for a whole TTL. */
@@ -31,16 +29,17 @@ export async function holdSession(
   ttlMs: number,
   timing: Timing,
 ): Promise<HeldSession> {
+  const createdAt = timing.now();
   const id = await sessions.create({ ...request, TTL: `${ttlMs / 1000}s` });
   const lost = new AbortController();
   const ended = new AbortController();
-  void keep(sessions, id, ttlMs, timing, ended.signal).then(() => lost.abort());
+  void keep(sessions, id, ttlMs, createdAt, timing, ended.signal).then(() => lost.abort());
   return {
     id,
     lost: lost.signal,
     async end() {
       ended.abort();
-      await sessions.destroy(id).catch(() => {});
+      await within(timing, ttlMs, null, (signal) => sessions.destroy(id, { signal })).catch(() => {});
     },
   };
 }
@@ -50,21 +49,27 @@ async function keep(
   sessions: SessionArea,
   id: string,
   ttlMs: number,
+  createdAt: number,
   timing: Timing,
   ended: AbortSignal,
 ): Promise<void> {
-  let renewedAt = timing.now();
+  // The agent's time runs from when it took the request, which is no earlier than when that was sent.
+  let renewedAt = createdAt;
   let waitMs = ttlMs / 2;
-  while (!ended.aborted) {
-    if (timing.now() - renewedAt > ttlMs) return;
-    await timing.sleep(waitMs, ended);
+  for (;;) {
+    const leftMs = (): number => renewedAt + ttlMs - timing.now();
+    await timing.sleep(Math.min(waitMs, Math.max(0, leftMs())), ended);
     if (ended.aborted) return;
+    const sentAt = timing.now();
+    if (leftMs() <= 0) return;
     try {
-      const session = await sessions.renew(id, { signal: ended });
+      // An agent that says nothing must not make us believe that we still hold what another may hold by now.
+      const session = await within(timing, leftMs(), ended, (signal) => sessions.renew(id, { signal }));
       if (session === null) return;
-      renewedAt = timing.now();
+      renewedAt = sentAt;
       waitMs = ttlMs / 2;
     } catch (error) {
+      if (ended.aborted) return;
       // A refusal is final; anything else may pass.
       if (error instanceof ClientError && error.status === 403) return;
       waitMs = Math.min(RETRY_MS, ttlMs / 2);

@@ -1,28 +1,27 @@
-// Locks and semaphores on keys and sessions, the recipe of Consul's own clients, so that both may contend for one key:
-// https://developer.hashicorp.com/consul/tutorials/developer-configuration/distributed-semaphore
-import { text } from "../util/bytes.ts";
-import { parseJson, stringifyJson } from "../util/json.ts";
-import type { Client } from "./client.ts";
+// Locks on keys and sessions, the recipe of Consul's own clients, so that both may contend for one key:
+// https://developer.hashicorp.com/consul/tutorials/developer-configuration/application-leader-elections
+import type { Uint64 } from "../types/records.ts";
+import type { Client } from "./edge.ts";
+import { asyncDispose, systemClock, within } from "./clock.ts";
 import type { HeldSession, Timing } from "./held-session.ts";
 import { holdSession } from "./held-session.ts";
 import type { Read } from "./transport.ts";
 import { ClientError } from "./transport.ts";
-import type { KeyValue } from "./types.ts";
-import type { Sleep } from "./watch.ts";
-import { defaultSleep } from "./watch.ts";
+import type { KeyValue, TxnOperation } from "./types.ts";
 
-/** The flags that mark a key as a lock, or as part of a semaphore; the same in every client. */
+/** The flags that mark a key as a lock; the same in every client. */
 export const lockFlags = 0x2ddccbc058a50c18n;
-export const semaphoreFlags = 0xe0f69a2baa414de0n;
 
 /** A blocking read of the key, and the pause after a refusal without a holder, which is a lock delay. */
 const POLL_WAIT = "15s";
 const LOCK_DELAY_RETRY_MS = 5_000;
 /** Below the time limits that common `fetch`es have. */
 const MONITOR_WAIT = "2m";
+const MONITOR_RETRY_MS = 2_000;
 const SESSION_TTL_MS = 15_000;
 
-export interface LockOptions {
+/** How long to try, and how to hold. */
+export interface LockOptions extends Partial<Timing> {
   sessionName?: string;
   sessionTtlMs?: number;
   /** What the key holds while locked; a semaphore's contender key, likewise. */
@@ -34,12 +33,18 @@ export interface LockOptions {
   monitorRetryMs?: number;
   /** Ends the attempt, and later the watching of the lock. */
   signal?: AbortSignal;
-  sleep?: Sleep;
-  now?(): number;
 }
 
-export interface Lock {
+/** A lock that is held, until `lost` is aborted. */
+export interface Lock extends AsyncDisposable {
   readonly session: string;
+  /**
+   * Greater than that of all who held it before: the key's ModifyIndex when it was taken. Whatever the lock protects should
+   * refuse a smaller number than it has seen, for a holder that was asleep does not know yet that it holds no more.
+   */
+  readonly fence: Uint64;
+  /** For `txn`, before writes to other keys: all of it is refused unless the session still holds the key. */
+  readonly guard: TxnOperation;
   /** Aborted when the lock is no longer ours. */
   readonly lost: AbortSignal;
   /** Gives the lock back and ends the session. */
@@ -53,8 +58,10 @@ export class LockConflict extends Error {
   override readonly name: string = "LockConflict";
 }
 
-/** What makes one recipe differ from the other. */
-interface Recipe {
+/** What makes a semaphore differ from a lock. */
+export interface Recipe {
+  /** What the session holds. */
+  key(session: string): string;
   /** Before the first try. */
   enter(session: string): Promise<void>;
   read(wait: ReadWait): Promise<Read<KeyValue[]>>;
@@ -83,6 +90,7 @@ export function acquireLock(client: Client, key: string, options: LockOptions = 
     return entry;
   };
   return acquire(client, options, "Consul API Lock", {
+    key: () => key,
     async enter() {},
     async read(wait) {
       const read = await kv.get(key, wait);
@@ -107,75 +115,24 @@ export function acquireLock(client: Client, key: string, options: LockOptions = 
   });
 }
 
-/**
- * Takes one of `limit` slots at `prefix`; null when `tryForMs` passed or the signal was aborted before.
- * @throws LockConflict also when others hold it with another limit; ClientError
- */
-export function acquireSemaphore(
+/** Takes what the recipe says, and holds it. @throws what the recipe throws */
+export async function acquire(
   client: Client,
-  prefix: string,
-  limit: number,
-  options: LockOptions = {},
+  options: LockOptions,
+  name: string,
+  recipe: Recipe,
 ): Promise<Lock | null> {
-  const { kv } = client;
-  const base = prefix.replace(/\/+$/, "");
-  const lockKey = `${base}/.lock`;
-  const contender = (session: string): string => `${base}/${session}`;
-  const slots = (entries: KeyValue[]): { index: number; limit: number; holders: Set<string> } => {
-    const entry = entries.find(({ Key }) => Key === lockKey);
-    if (entry !== undefined && BigInt(entry.Flags) !== semaphoreFlags)
-      throw new LockConflict("Existing key does not match semaphore use");
-    if (entry === undefined || entry.Value.length === 0)
-      return { index: entry?.ModifyIndex ?? 0, limit, holders: new Set() };
-    const stored = parseJson(text(entry.Value)) as { Limit: number; Holders?: Record<string, boolean> | null };
-    // A holder whose contender key is gone, or no longer held by its session, has died.
-    const alive = new Set(entries.map(({ Session }) => Session));
-    const holders = new Set(Object.keys(stored.Holders ?? {}).filter((session) => alive.has(session)));
-    return { index: entry.ModifyIndex, limit: stored.Limit, holders };
-  };
-  const store = (index: number, holders: Set<string>): Promise<boolean> => {
-    const Holders = Object.fromEntries([...holders].map((session) => [session, true]));
-    return kv.put(lockKey, stringifyJson({ Limit: limit, Holders }), { cas: index, flags: semaphoreFlags });
-  };
-  return acquire(client, options, "Consul API Semaphore", {
-    async enter(session) {
-      const entered = await kv.put(contender(session), options.value ?? "", {
-        acquire: session,
-        flags: semaphoreFlags,
-      });
-      if (!entered) throw new LockConflict("Failed to make contender entry");
-    },
-    read: (wait) => kv.list(`${base}/`, wait),
-    async attempt(entries, session) {
-      const found = slots(entries);
-      if (found.limit !== limit)
-        throw new LockConflict(`Semaphore limit conflict: the key says ${found.limit}, ${limit} was asked for`);
-      if (found.holders.size >= limit) return "taken";
-      return (await store(found.index, found.holders.add(session))) ? "ours" : "again";
-    },
-    holds: (entries, session) => slots(entries).holders.has(session),
-    async release(session) {
-      for (;;) {
-        const found = slots((await kv.list(`${base}/`)).value);
-        if (!found.holders.delete(session) || (await store(found.index, found.holders))) break;
-      }
-      await kv.delete(contender(session));
-    },
-    async cleanUp() {
-      const found = slots((await kv.list(`${base}/`)).value);
-      if (found.index === 0) return true;
-      return found.holders.size === 0 && kv.delete(lockKey, { cas: found.index });
-    },
-  });
-}
-
-async function acquire(client: Client, options: LockOptions, name: string, recipe: Recipe): Promise<Lock | null> {
-  const timing: Timing = { sleep: options.sleep ?? defaultSleep, now: options.now ?? monotonic };
+  const { sleep = systemClock.sleep, now = systemClock.now } = options;
+  const timing: Timing = { sleep, now };
   const ttlMs = options.sessionTtlMs ?? SESSION_TTL_MS;
   const session = await holdSession(client.session, { Name: options.sessionName ?? name }, ttlMs, timing);
   try {
     await recipe.enter(session.id);
-    if (await contend(recipe, session, options, timing)) return hold(recipe, session, options, timing);
+    while (await contend(recipe, session, options, timing)) {
+      const read = await confirm(recipe, options, timing);
+      // Otherwise it was taken away again already.
+      if (recipe.holds(read.value, session.id)) return hold(recipe, session, read, options, timing, ttlMs);
+    }
   } catch (error) {
     await session.end();
     if (options.signal?.aborted) return null;
@@ -185,9 +142,22 @@ async function acquire(client: Client, options: LockOptions, name: string, recip
   return null;
 }
 
+/** What is there now, with as much patience as there is while the lock is held. @throws ClientError */
+async function confirm(recipe: Recipe, options: LockOptions, timing: Timing): Promise<Read<KeyValue[]>> {
+  const { signal, monitorRetries = 0, monitorRetryMs = MONITOR_RETRY_MS } = options;
+  for (let failures = 0; ; failures += 1) {
+    try {
+      return await recipe.read({ consistency: "consistent", signal });
+    } catch (error) {
+      if (!isTransient(error) || failures >= monitorRetries) throw error;
+      await timing.sleep(monitorRetryMs, signal);
+    }
+  }
+}
+
 /** True once held; false when the time is up, the signal aborted, or the session lost. */
 async function contend(recipe: Recipe, session: HeldSession, options: LockOptions, timing: Timing): Promise<boolean> {
-  const { tryForMs = Number.POSITIVE_INFINITY } = options;
+  const { tryForMs = Infinity } = options;
   const signal = AbortSignal.any([session.lost, ...(options.signal ? [options.signal] : [])]);
   const start = timing.now();
   let index: number | bigint | undefined;
@@ -207,24 +177,41 @@ async function contend(recipe: Recipe, session: HeldSession, options: LockOption
   return false;
 }
 
-function hold(recipe: Recipe, session: HeldSession, options: LockOptions, timing: Timing): Lock {
+function hold(
+  recipe: Recipe,
+  session: HeldSession,
+  taken: Read<KeyValue[]>,
+  options: LockOptions,
+  timing: Timing,
+  ttlMs: number,
+): Lock {
   const lost = new AbortController();
   const over = new AbortController();
   const signal = AbortSignal.any([session.lost, over.signal, ...(options.signal ? [options.signal] : [])]);
   session.lost.addEventListener("abort", () => lost.abort());
-  void monitor(recipe, session.id, signal, options, timing).then(() => lost.abort());
+  void monitor(recipe, session.id, taken.index, signal, options, timing).then(() => lost.abort());
+  const Key = recipe.key(session.id);
+  let releasing: Promise<void> | null = null;
+  const release = async (): Promise<void> => {
+    over.abort();
+    try {
+      // After the session's time there is nothing left to give back.
+      await within(timing, ttlMs, null, () => recipe.release(session.id));
+    } finally {
+      await session.end();
+    }
+  };
+  const releaseOnce = (): Promise<void> => (releasing ??= release());
   return {
     session: session.id,
+    // Of a semaphore's keys, the one that says who holds it was written last.
+    fence: taken.value.reduce((most: Uint64, { ModifyIndex }) => (ModifyIndex > most ? ModifyIndex : most), 0),
+    guard: { KV: { Verb: "check-session", Key, Session: session.id } },
     lost: lost.signal,
-    async release() {
-      over.abort();
-      try {
-        await recipe.release(session.id);
-      } finally {
-        await session.end();
-      }
-    },
+    release: releaseOnce,
     cleanUp: () => recipe.cleanUp(),
+    // Nobody waits for what this throws; the session's TTL ends what could not be given back.
+    [asyncDispose]: () => releaseOnce().catch(() => {}),
   };
 }
 
@@ -232,11 +219,12 @@ function hold(recipe: Recipe, session: HeldSession, options: LockOptions, timing
 async function monitor(
   recipe: Recipe,
   session: string,
+  from: Uint64,
   signal: AbortSignal,
   options: LockOptions,
   timing: Timing,
 ): Promise<void> {
-  let index: number | bigint | undefined;
+  let index: Uint64 | undefined = from;
   let failures = 0;
   while (!signal.aborted) {
     try {
@@ -245,15 +233,15 @@ async function monitor(
       index = read.index;
       failures = 0;
     } catch (error) {
-      const transient = error instanceof ClientError && (error.status === 0 || error.status >= 500);
       failures += 1;
-      if (!transient || failures > (options.monitorRetries ?? 0)) return;
+      if (!isTransient(error) || failures > (options.monitorRetries ?? 0)) return;
       index = undefined;
-      await timing.sleep(options.monitorRetryMs ?? 2_000, signal);
+      await timing.sleep(options.monitorRetryMs ?? MONITOR_RETRY_MS, signal);
     }
   }
 }
 
-function monotonic(): number {
-  return performance.now();
+/** Nobody answered, or a server that may answer later. */
+function isTransient(error: unknown): boolean {
+  return error instanceof ClientError && (error.status === 0 || error.status >= 500);
 }

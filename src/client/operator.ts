@@ -1,13 +1,17 @@
 // Raft, autopilot and the keyring: https://developer.hashicorp.com/consul/api-docs/operator
-import { parseJson } from "../util/json.ts";
+import { parseJson } from "./json.ts";
 import type { CasOptions } from "./config.ts";
 import type { Method, Read, ReadOptions, RequestOptions, Transport } from "./transport.ts";
 import type {
   AutopilotConfiguration,
   AutopilotState,
   KeyringResponse,
+  PrimaryMove,
+  PrimaryMovePlan,
+  PrimaryStatus,
   RaftConfiguration,
   RaftRecoveryPlan,
+  ReplicationStatus,
   UserMap,
 } from "./types.ts";
 
@@ -36,6 +40,14 @@ export interface OperatorArea {
   keyringInstall(key: string, options?: KeyringOptions): Promise<void>;
   keyringUse(key: string, options?: KeyringOptions): Promise<void>;
   keyringRemove(key: string, options?: KeyringOptions): Promise<void>;
+  /** What this datacenter takes over from others, and how that stands. Proconsul only. */
+  replication(options?: RequestOptions): Promise<ReplicationStatus>;
+  /** Who every datacenter takes for the primary. Proconsul only. */
+  primary(options?: RequestOptions): Promise<PrimaryStatus>;
+  /** What moving the primary would mean. Proconsul only. */
+  primaryPlan(to: string, options?: RequestOptions): Promise<PrimaryMovePlan>;
+  /** Moves the primary, if nothing speaks against it, or by force. Proconsul only. */
+  movePrimary(to: string, options?: RequestOptions & { force?: boolean }): Promise<PrimaryMove>;
   usage(options?: ReadOptions & { global?: boolean }): Promise<Read<{ Usage: UserMap<UserMap<unknown>> }>>;
 }
 
@@ -53,6 +65,12 @@ export function operatorArea(transport: Transport): OperatorArea {
       (await transport.read<RaftRecoveryPlan>("operator/raft/recovery", options)).value,
     raftRecover: ({ Lead, LastIndex }, options) =>
       transport.write("PUT", "operator/raft/recovery", options, { lead: Lead, index: LastIndex }),
+    replication: async (options) => (await transport.read<ReplicationStatus>("operator/replication", options)).value,
+    primary: async (options) => (await transport.read<PrimaryStatus>("operator/primary", options)).value,
+    primaryPlan: async (to, options) =>
+      (await transport.read<PrimaryMovePlan>("operator/primary", options, { to })).value,
+    movePrimary: (to, { force, ...options } = {}) =>
+      transport.write("PUT", "operator/primary", options, { to, force: force || undefined }),
     autopilotConfiguration: (options) => transport.read("operator/autopilot/configuration", options),
     setAutopilotConfiguration: (configuration, { cas, ...options } = {}) =>
       transport.write("PUT", "operator/autopilot/configuration", options, { cas }, configuration),

@@ -2,7 +2,7 @@
 import type { Read, ReadOptions, RequestOptions, Transport } from "./transport.ts";
 import { segment } from "./transport.ts";
 import type { Session, SessionRequest } from "./types.ts";
-import { parseJson } from "../util/json.ts";
+import { parseJson } from "./json.ts";
 
 export interface SessionArea {
   /** Gives the new session's id. */

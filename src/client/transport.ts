@@ -1,12 +1,13 @@
 // Requests and answers of Consul's HTTP API: parameters that every request takes, headers that every answer carries
 // (https://developer.hashicorp.com/consul/api-docs/features/blocking), errors. The areas beside this file are built on it.
 import type { Uint64 } from "../types/records.ts";
-import { parseJson, stringifyJson } from "../util/json.ts";
+import { parseJson, stringifyJson } from "./json.ts";
 
 /** The part of `fetch` the client uses. */
 export type ClientFetch = (url: string, init: RequestInit) => Promise<Response>;
 
-export interface ClientOptions {
+/** Where requests go, and what goes with each. */
+export interface TransportOptions {
   /** "http://127.0.0.1:8500" when not given. Without a scheme, http. */
   address?: string;
   /** Sent as X-Consul-Token. */
@@ -15,8 +16,8 @@ export interface ClientOptions {
   datacenter?: string;
   /** Sent with every request. */
   headers?: Record<string, string>;
-  /** The global one when not given. */
-  fetch?: ClientFetch;
+  /** The global one when not given; or what has a `fetch`, such as a Worker's service binding. */
+  fetch?: ClientFetch | { fetch: ClientFetch };
 }
 
 /** What any request takes. */
@@ -99,15 +100,22 @@ export interface ClientRequest {
 /** The client's only way out: each method is one request. */
 export class Transport {
   readonly #base: string;
-  readonly #defaults: ClientOptions;
+  readonly #defaults: TransportOptions;
   readonly #fetch: ClientFetch;
 
-  constructor(options: ClientOptions = {}) {
+  constructor(options: TransportOptions = {}) {
     const address = options.address ?? "http://127.0.0.1:8500";
     this.#base = `${address.includes("://") ? "" : "http://"}${address.replace(/\/+$/, "")}/v1/`;
     this.#defaults = options;
     // The global is looked up at each call, and called without a receiver, which browsers insist on.
-    this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
+    const given = options.fetch ?? { fetch: (url, init) => fetch(url, init) };
+    this.#fetch = typeof given === "function" ? given : (url, init) => given.fetch(url, init);
+  }
+
+  /** Address, datacenter and token that a request with these options goes with. */
+  identity(options: RequestOptions): { place: string; token: string } {
+    const { datacenter = this.#defaults.datacenter ?? "", token = this.#defaults.token ?? "" } = options;
+    return { place: `${this.#base} ${datacenter}`, token };
   }
 
   /** @throws ClientError when the agent cannot be reached or answers with an error; the signal's reason when aborted. */

@@ -1,6 +1,5 @@
 // Transactions, all or nothing: https://developer.hashicorp.com/consul/api-docs/txn
-import { utf8 } from "../util/bytes.ts";
-import { parseJson, stringifyJson } from "../util/json.ts";
+import { parseJson, stringifyJson } from "./json.ts";
 import type { WireKeyValue } from "./kv.ts";
 import { decodeEntry } from "./kv.ts";
 import type { ReadOptions, Transport } from "./transport.ts";
@@ -27,5 +26,5 @@ export function txnCall(transport: Transport): Txn {
 /** Bytes are written as base64, which is what the API wants. */
 function encodeOperation(operation: TxnOperation): unknown {
   const { KV } = operation;
-  return typeof KV?.Value === "string" ? { KV: { ...KV, Value: utf8(KV.Value) } } : operation;
+  return typeof KV?.Value === "string" ? { KV: { ...KV, Value: new TextEncoder().encode(KV.Value) } } : operation;
 }

@@ -327,6 +327,78 @@ export interface RaftRecoveryPlan {
   Refusal: string;
 }
 
+/** How one thing is taken over from another datacenter. Times are RFC 3339, year 1 for never. */
+export interface ReplicationLinkStatus {
+  ReplicationType: "config-entries" | "primary" | "kv";
+  SourceDatacenter: string;
+  /** Of keys, as are the counts further on. */
+  Prefix?: string;
+  ToPrefix?: string;
+  Mode?: "one-way" | "two-way";
+  Running: boolean;
+  State: "comparing" | "following" | "failing";
+  /** How long something may be missing; null when it never had everything. */
+  LagMs: number | null;
+  ReplicatedIndex: number;
+  Batches: number;
+  Written?: number;
+  Deleted?: number;
+  Conflicts?: number;
+  Failures: number;
+  LastSuccess: string;
+  LastError: string;
+  LastErrorMessage: string;
+  NextAttempt: string;
+}
+
+/** What a datacenter takes over from others. */
+export interface ReplicationStatus {
+  Datacenter: string;
+  PrimaryDatacenter: string;
+  /** Counts the moves of the primary; 0 is what files say. */
+  PrimaryEpoch: number;
+  ConfiguredPrimary: string;
+  KnownDatacenters: string[];
+  Links: ReplicationLinkStatus[];
+}
+
+/** What one datacenter says about the primary, if it can be asked. */
+export interface SeenDatacenter {
+  Datacenter: string;
+  Reachable: boolean;
+  Error: string;
+  PrimaryDatacenter: string;
+  PrimaryEpoch: number;
+  ConfiguredPrimary: string;
+}
+
+/** Who is the primary, as far as is known where it was asked. */
+export interface PrimaryStatus {
+  PrimaryDatacenter: string;
+  PrimaryEpoch: number;
+  Datacenters: SeenDatacenter[];
+}
+
+/** What moving the primary would mean. */
+export interface PrimaryMovePlan {
+  From: string;
+  To: string;
+  PrimaryEpoch: number;
+  /** Configuration entries that differ; null when that is not known. */
+  Behind: number | null;
+  Datacenters: SeenDatacenter[];
+  /** Why not, where force would do it all the same. */
+  Refusals: string[];
+  /** Why not at all; "" when it may be. */
+  Impossible: string;
+}
+
+/** A move that was begun: the plan that it followed, and what it came to. */
+export interface PrimaryMove extends PrimaryMovePlan {
+  /** When not, the target does so once it hears of it, and until then nobody is the primary. */
+  TakenOver: boolean;
+}
+
 /** Durations as "200ms", which is how this endpoint sends them, or as nanoseconds. */
 export interface AutopilotConfiguration extends Omit<
   AutopilotConfig,

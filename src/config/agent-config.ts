@@ -1,6 +1,7 @@
 // From files, flags and the machine's facts to the configuration an agent runs with. All faults are collected, Consul's
 // first one first; the messages are Consul's where users know them.
 // https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
+import { kvReplicationOf } from "./kv-replication.ts";
 import { decodeBase64 } from "../util/base64.ts";
 import { isUuid } from "../util/bytes.ts";
 import { quote } from "../util/quote.ts";
@@ -27,6 +28,7 @@ import { type ConfigSource, type EnterpriseKeys, mergeSources } from "./merge.ts
 import type { InterfaceAddress } from "./network-interface.ts";
 import type { RawObject } from "./raw-value.ts";
 import { type CheckDefinition, decodeServiceDefinition, type ServiceDefinition } from "./service-definition.ts";
+import { remoteDatacenters } from "./remote-datacenters.ts";
 import { SettingReader } from "./setting-reader.ts";
 import { tlsConfig } from "./tls-config.ts";
 import { validateConfig } from "./validate-config.ts";
@@ -173,6 +175,8 @@ function assemble({ reader, hostname, dev, ports, addresses: resolved, resolver,
       intervalMs: reader.durationMs("retry_interval_wan"),
       attemptsMax: reader.number("retry_max_wan"),
     },
+    remoteDatacenters: remoteDatacenters(reader),
+    gatewayToken: reader.string("gateway_token"),
     rejoinAfterLeave: reader.bool("rejoin_after_leave"),
     leaveOnTerminate: reader.bool("leave_on_terminate", !server),
     skipLeaveOnInterrupt: reader.bool("skip_leave_on_interrupt", server),
@@ -199,6 +203,7 @@ function assemble({ reader, hostname, dev, ports, addresses: resolved, resolver,
     tls: tlsConfig(reader),
     serverName: reader.string("server_name"),
     configEntries: [...reader.objects("config_entries.bootstrap")] as RawObject[],
+    kvReplication: kvReplicationOf(reader.objects("kv_replication"), datacenter, reader.errors),
     timings: internalTimings(dev),
     settings: reader.settings,
   };
@@ -215,6 +220,7 @@ function portsOf(reader: SettingReader): types.AgentConfig["ports"] {
     server: reader.port("ports.server"),
     serfLan: reader.port("ports.serf_lan"),
     serfWan: reader.port("ports.serf_wan"),
+    gateway: reader.port("ports.gateway"),
     sidecarMin: reader.port("ports.sidecar_min_port"),
     sidecarMax: reader.port("ports.sidecar_max_port"),
     exposeMin: reader.port("ports.expose_min_port"),

@@ -4,7 +4,7 @@
 import type { LogLevel } from "./log-level.ts";
 import type { CheckDefinition, ServiceDefinition } from "./service-definition.ts";
 import type { IpNetwork } from "../util/ip-address.ts";
-import type { UserMap } from "../types/records.ts";
+import type { KVRuleInput, UserMap } from "../types/records.ts";
 import type { RawObject } from "./raw-value.ts";
 import type { Settings } from "./settings.ts";
 import type { WatchDefinition } from "./watch-definition.ts";
@@ -192,6 +192,15 @@ export interface InternalTimings {
   serverHealthIntervalMs: number;
 }
 
+/** A datacenter that is reached by one address alone (not in Consul). */
+export interface RemoteDatacenter {
+  name: string;
+  /** `https://host[:port]`. */
+  address: string;
+  /** What its gateway wants to be shown; "" for nothing. */
+  token: string;
+}
+
 export interface AgentConfig {
   // Identity
   datacenter: string;
@@ -237,6 +246,8 @@ export interface AgentConfig {
     server: number;
     serfLan: number;
     serfWan: number;
+    /** Where datacenters call that know this one by an address alone. */
+    gateway: number;
     sidecarMin: number;
     sidecarMax: number;
     exposeMin: number;
@@ -292,6 +303,9 @@ export interface AgentConfig {
   gossipWan: GossipPool | null;
   retryJoin: RetryJoin;
   retryJoinWan: RetryJoin;
+  remoteDatacenters: RemoteDatacenter[];
+  /** "" for none. */
+  gatewayToken: string;
   rejoinAfterLeave: boolean;
   leaveOnTerminate: boolean;
   skipLeaveOnInterrupt: boolean;
@@ -327,6 +341,8 @@ export interface AgentConfig {
 
   /** `config_entries.bootstrap`, plain; the endpoint for config entries gives them their meaning. */
   configEntries: RawObject[];
+  /** `kv_replication`: the prefixes of keys that are taken over from other datacenters. Not in Consul. */
+  kvReplication: KVRuleInput[];
   timings: InternalTimings;
 
   /** The merged keys that all this was made from: what a reload compares. */

@@ -30,6 +30,7 @@ export function sanitise(config: AgentConfig, build: BuildFacts): Record<string,
     ...gossip("LAN", config.gossipLan),
     ...gossip("WAN", config.gossipWan),
     ...membership(config),
+    ...gateways(config),
     ...raftAndAutopilot(config, reader),
     ...agent(config),
     ...limits(config),
@@ -249,6 +250,20 @@ function gossip(pool: "LAN" | "WAN", each: GossipPool | null): Record<string, un
     [`SerfAllowedCIDRs${pool}`]: each?.allowedCidrs.map(formatCidr) ?? [],
     [`SerfBindAddr${pool}`]: each === null ? "" : tcp(each.bindAddress, each.port),
     [`SerfAdvertiseAddr${pool}`]: each === null ? "" : tcp(each.advertiseAddress, each.port),
+  };
+}
+
+/** What Consul has not is shown only where it is used. */
+function gateways({ remoteDatacenters, gatewayToken, ports }: AgentConfig): Record<string, unknown> {
+  const shown = remoteDatacenters.map(({ name, address, token }) => ({
+    Name: name,
+    Address: address,
+    Token: token === "" ? "" : hidden,
+  }));
+  return {
+    ...(shown.length === 0 ? {} : { RemoteDatacenters: shown }),
+    ...(ports.gateway > 0 ? { GatewayPort: ports.gateway } : {}),
+    ...(gatewayToken === "" ? {} : { GatewayToken: hidden }),
   };
 }
 

@@ -86,7 +86,11 @@ add("supported", "ports.", "int", {
   server: { default: 8300 },
   serf_lan: { default: 8301 },
   serf_wan: { default: 8302 },
+  // Not in Consul, nor are `remote_datacenters` and `gateway_token`.
+  gateway: { default: -1 },
 });
+add("supported", "", "any-maps", { remote_datacenters: {} });
+add("supported", "", "string", { gateway_token: {} });
 // gRPC serves Envoy and dataplanes, which this build has not. 8503 on servers when grpc_tls is unset.
 add("accepted", "ports.", "int", {
   grpc: { default: -1, dev: 8502 },
@@ -214,6 +218,8 @@ add("accepted", "", "bool", {
   disable_update_check: { default: false },
 });
 add("supported", "config_entries.", "any-maps", { bootstrap: { reload } });
+// Not in Consul.
+add("supported", "", "any-maps", { kv_replication: {} });
 
 // ---- DNS
 add("supported", "", "strings", { recursors: { reload } });

@@ -4,6 +4,7 @@ import { utf8 } from "../util/bytes.ts";
 import { parseCidr } from "../util/ip-address.ts";
 import type { AgentConfig } from "./config-types.ts";
 import { nodeMetadataFault } from "./metadata.ts";
+import { gatewayRules } from "./remote-datacenters.ts";
 
 /** Adds what is wrong to `errors` and what is doubtful to `warnings`, with Consul's texts where users know them. */
 export function validateConfig(config: AgentConfig, errors: string[], warnings: string[]): void {
@@ -13,6 +14,7 @@ export function validateConfig(config: AgentConfig, errors: string[], warnings: 
   ui(config, errors);
   numbers(config, errors);
   mesh(config, errors, warnings);
+  gatewayRules(config, errors, warnings);
   if (config.server && config.advertiseReconnectTimeoutMs !== 0) {
     errors.push("advertise_reconnect_timeout can only be used on a client");
   }

@@ -18,6 +18,7 @@ import {
 } from "./config-entry-kinds.ts";
 import type { EntryFields } from "./config-entry-rule.ts";
 import { checkEntry, completeEntry } from "./config-entry-rules.ts";
+import type { ForPrimary } from "./federation.ts";
 import { type CommandEndpoint, keyOf, type Prepared, type QueryEndpoint } from "./endpoint.ts";
 
 const refused = (message: string): OperationalError => new OperationalError("refused", message);
@@ -51,9 +52,10 @@ export function readConfigEntry(value: unknown): ConfigEntryInput {
 }
 
 /** Creates or replaces an entry; false when its ModifyIndex is not `cas`. */
-export const configEntrySet: CommandEndpoint<{ entry: ConfigEntryInput; cas: Uint64 | null }, boolean> = {
+export const configEntrySet: CommandEndpoint<{ entry: ConfigEntryInput; cas: Uint64 | null } & ForPrimary, boolean> = {
   kind: "command",
   name: "config-entry.set",
+  isForPrimary: true,
   prepare({ state }, { entry, cas }): Prepared<boolean> {
     return {
       command: { type: "config.set", entry: completed(state, entry), cas },
@@ -96,9 +98,10 @@ export interface ConfigEntryName {
 }
 
 /** Deletes an entry; with `cas` false when there is none, or its ModifyIndex is another. */
-export const configEntryDelete: CommandEndpoint<ConfigEntryName & { cas: Uint64 | null }, boolean> = {
+export const configEntryDelete: CommandEndpoint<ConfigEntryName & { cas: Uint64 | null } & ForPrimary, boolean> = {
   kind: "command",
   name: "config-entry.delete",
+  isForPrimary: true,
   prepare({ state }, { kind, name, cas }): Prepared<boolean> {
     requireKind(kind);
     try {

@@ -5,6 +5,7 @@ import type { Read } from "../state/read.ts";
 import type { StateStore } from "../state/store.ts";
 import type { Session } from "../types/records.ts";
 import type { Failover } from "./failover.ts";
+import type { FederationView } from "./federation.ts";
 import type { ServerGroup } from "./server-group.ts";
 
 /** Reads the replicated store. Pure: the same store and arguments give the same answer. */
@@ -25,6 +26,8 @@ export interface QueryEndpoint<A, R> {
 export interface CommandEndpoint<A, R> {
   readonly kind: "command";
   readonly name: string;
+  /** Only the primary datacenter carries it out, whose writes are for all: `A` has the fields of `ForPrimary`. */
+  readonly isForPrimary?: true;
   /**
    * Checks the arguments against the leader's store and makes the command: whatever depends on the clock or on chance is
    * decided here, once, before the log. May also answer without the log.
@@ -53,6 +56,8 @@ export interface PrepareContext {
   readonly group: ServerGroup;
   /** The way to other datacenters, for prepared queries. */
   readonly failover: Failover;
+  /** This datacenter's place among the others. */
+  readonly federation: FederationView;
   /** Limits that the operator sets. */
   readonly sessionTtlMinMs: number;
 }

@@ -1,5 +1,6 @@
 // The key-value store: https://developer.hashicorp.com/consul/api-docs/kv.
 import type { Command, CommandResult } from "../state/command.ts";
+import type { StateStore } from "../state/store.ts";
 import type { KVEntry, Uint64 } from "../types/records.ts";
 import { OperationalError } from "../types/error.ts";
 import { type CommandEndpoint, keyOf, type Prepared, type QueryEndpoint } from "./endpoint.ts";
@@ -51,6 +52,7 @@ export const kvPut: CommandEndpoint<KvPutArgs, boolean> = {
   kind: "command",
   name: "kv.put",
   prepare(context, { key, value, flags, cas, acquire, release }): Prepared<boolean> {
+    refuseCopy(context.state, key, false);
     if (acquire !== undefined) {
       // The delay is the leader's own, by its clock, and never enters the log (Consul: session lock-delay).
       if (context.lockDelayed(key)) return { answer: false };
@@ -75,7 +77,8 @@ export interface KvDeleteArgs {
 export const kvDelete: CommandEndpoint<KvDeleteArgs, boolean> = {
   kind: "command",
   name: "kv.delete",
-  prepare(_context, { key, recurse, cas }): Prepared<boolean> {
+  prepare({ state }, { key, recurse, cas }): Prepared<boolean> {
+    refuseCopy(state, key, recurse);
     const command: Command = recurse
       ? { type: "kv.delete-tree", prefix: key }
       : cas === undefined
@@ -84,6 +87,23 @@ export const kvDelete: CommandEndpoint<KvDeleteArgs, boolean> = {
     return { command, reply: applied };
   },
 };
+
+/**
+ * Why a key is not written here: it is a copy of another datacenter's (`kv_replication`); null when it is not.
+ * @param isTree the key stands for all that begin with it.
+ */
+export function copyProblem(state: StateStore, key: string, isTree: boolean): string | null {
+  const rule = state.copyOf(key, isTree);
+  if (rule === null) return null;
+  const { ToPrefix, From, Prefix } = rule;
+  return `${JSON.stringify(ToPrefix)} is a copy of ${JSON.stringify(Prefix)} in datacenter ${From}: write it there (kv_replication)`;
+}
+
+/** @throws OperationalError `permission-denied` for what is a copy. */
+function refuseCopy(state: StateStore, key: string, isTree: boolean): void {
+  const problem = copyProblem(state, key, isTree);
+  if (problem !== null) throw new OperationalError("permission-denied", problem);
+}
 
 /** An index past 2^53 fits no entry: any number that none has will do. */
 const exactIndex = (index: Uint64): number => (typeof index === "bigint" ? Number.MAX_SAFE_INTEGER : index);

@@ -5,8 +5,10 @@ import * as catalog from "./catalog.ts";
 import * as configEntry from "./config-entry.ts";
 import * as coordinate from "./coordinate.ts";
 import type { CommandEndpoint, QueryEndpoint } from "./endpoint.ts";
+import * as federation from "./federation.ts";
 import * as health from "./health.ts";
 import * as kv from "./kv.ts";
+import * as kvFeed from "./kv-feed.ts";
 import * as operator from "./operator.ts";
 import * as query from "./query.ts";
 import * as queryFailover from "./query-failover.ts";
@@ -31,8 +33,10 @@ const areas: readonly object[] = [
   catalog,
   configEntry,
   coordinate,
+  federation,
   health,
   kv,
+  kvFeed,
   operator,
   query,
   queryFailover,

@@ -3,6 +3,7 @@ import type { TxnError, TxnOperation, TxnOutcome, TxnResult } from "../state/com
 import { OperationalError } from "../types/error.ts";
 import { checkNode, checkService } from "./catalog.ts";
 import type { CommandEndpoint, Prepared, QueryEndpoint } from "./endpoint.ts";
+import { copyProblem } from "./kv.ts";
 import { nodeServiceShape } from "./shape.ts";
 
 const KV_READS: ReadonlySet<string> = new Set([
@@ -53,6 +54,11 @@ export const txnApply: CommandEndpoint<TxnOperation[], TxnOutcome> = {
   name: "txn.apply",
   prepare(context, operations): Prepared<TxnOutcome> {
     const faults = txnFaults(operations);
+    for (const [at, operation] of operations.entries()) {
+      if (operation.kind !== "kv" || !KV_WRITES.has(operation.verb)) continue;
+      const What = copyProblem(context.state, operation.key, operation.verb === "delete-tree");
+      if (What !== null) faults.push({ OpIndex: at, What });
+    }
     for (const [at, operation] of operations.entries())
       if (operation.kind === "kv" && operation.verb === "lock" && context.lockDelayed(operation.key))
         faults.push({ OpIndex: at, What: `failed to lock key ${JSON.stringify(operation.key)} due to lock delay` });

@@ -5,6 +5,7 @@ import { agentCheckRoutes } from "./agent-checks.ts";
 import { agentServiceRoutes } from "./agent-services.ts";
 import { catalogRoutes } from "./catalog.ts";
 import { configRoutes } from "./config.ts";
+import { federationRoutes } from "./federation.ts";
 import { healthRoutes } from "./health.ts";
 import { coordinateRoutes } from "./coordinate.ts";
 import { eventRoutes } from "./event.ts";
@@ -36,6 +37,7 @@ export const routes: readonly RouteRow[] = [
   ...statusRoutes,
   ...configRoutes,
   ...operatorRoutes,
+  ...federationRoutes,
   ...snapshotRoutes,
   ...internalRoutes,
   ...aclRoutes,

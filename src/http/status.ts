@@ -1,6 +1,6 @@
 // /v1/status: https://developer.hashicorp.com/consul/api-docs/status. Answered from what this agent's server
 // knows; open to all.
-import type { GroupStatus } from "../agent/agent.ts";
+import type { GroupStatus } from "../agent/datacenter-calls.ts";
 import type { Context } from "./context.ts";
 import type { Reply } from "./reply.ts";
 import type { RouteRow } from "./route-table.ts";
@@ -25,6 +25,6 @@ export const statusRoutes: readonly RouteRow[] = [
 ];
 
 function replyOf(c: Context, pick: (group: GroupStatus) => unknown): Reply | Promise<Reply> {
-  const status = c.agent.groupStatus(c.datacenter);
+  const status = c.agent.calls.groupStatus(c.datacenter);
   return status instanceof Promise ? status.then((late) => c.reply(pick(late))) : c.reply(pick(status));
 }

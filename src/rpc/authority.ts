@@ -1,6 +1,7 @@
 // What the door of requests (`route.ts`) needs: of a server, to answer a query and to apply a command (`server/` gives it; a
 // client agent has none and sends everything on), and of the agent, where to send what is not answered here.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { Forwarded } from "../endpoint/federation.ts";
 import type { Read } from "../state/read.ts";
 import type { Peer } from "./peer-door.ts";
 
@@ -66,6 +67,10 @@ export interface Upstream {
 
 /** A server's own store and log. */
 export interface Authority {
+  readonly federation: {
+    /** Where commands for the primary go, and what is said to it; null when this datacenter is the primary. */
+    readonly elsewhere: { readonly datacenter: string; readonly forwarded: Forwarded } | null;
+  };
   /** True while answers from here are linearizable without asking anyone. */
   readonly readable: boolean;
   /** This server leads, and everything before its term is applied. */

@@ -5,6 +5,7 @@
 // and nowhere else, and only of what certainly was not done: while there is no leader, or the one
 // asked leads no more, a request is held and tried again as long as `rpc_hold_timeout` allows.
 import type { CommandEndpoint, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { ForPrimary } from "../endpoint/federation.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
 import type { Answer, Authority, QueryOptions, Topology, Upstream } from "./authority.ts";
@@ -60,6 +61,9 @@ const UNDONE_BY_LEADER: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-lead
 const UNDONE_BY_SERVER: ReadonlySet<ErrorCode> = new Set(["unreachable"]);
 /** After these there was no answer: a read may be asked again, though its answer may be on the way. */
 const SILENT: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout", "outcome-unknown", "shutting-down"]);
+
+/** The datacenter was not reached. */
+const NO_WAY: ReadonlySet<ErrorCode> = new Set(["datacenter-unreachable", "no-path-to-datacenter"]);
 
 const noLeader = (): OperationalError => new OperationalError("no-leader", "No cluster leader");
 const noServers = (): OperationalError =>
@@ -164,12 +168,29 @@ export class Route {
     const remote = this.#remote(datacenter, hops);
     const server = this.#server;
     if (server !== null && remote !== null) return this.#router.command(remote.datacenter, endpoint, args, hops, false);
+    const primary = endpoint.isForPrimary === true ? (server?.federation.elsewhere ?? null) : null;
+    if (primary !== null && (args as ForPrimary).forwarded === undefined)
+      return this.#atPrimary(endpoint, { ...args, forwarded: primary.forwarded }, primary.datacenter, hops);
     if (server !== null && server.readable && server.alone) return server.command(endpoint, args);
     return this.#held(
       this.#undone,
       (leader) => leader.command(endpoint, args),
       (peer) => this.#unlessLost(peer, "outcome-unknown", callCommand(this.#target(peer, remote), endpoint, args)),
     );
+  }
+
+  /** @throws OperationalError that names the primary when there is no way to it: nobody else may take its writes. */
+  async #atPrimary<A, R>(endpoint: CommandEndpoint<A, R>, args: A, datacenter: string, hops: number): Promise<R> {
+    try {
+      return await this.#command(endpoint, args, datacenter, hops);
+    } catch (error) {
+      if (!(error instanceof OperationalError) || !NO_WAY.has(error.code)) throw error;
+      throw new OperationalError(
+        error.code,
+        `this is written in the primary datacenter, '${datacenter}', and there is no way to it; what is stored here can still be read: ${error.message}`,
+        { cause: error },
+      );
+    }
   }
 
   /** What a command that only asks says at this server, or at the one that a client uses, whoever leads. */

@@ -40,6 +40,10 @@ const APPLIES: Record<Command["type"], readonly [name: string, op: string]> = {
   "autopilot.set": ["autopilot", ""],
   txn: ["txn", ""],
   "tombstone.reap": ["tombstone", "reap"],
+  "federation.set": ["federation", ""],
+  replicate: ["replicate", ""],
+  "kv.replicate": ["kvs", "replicate"],
+  "kv.forget": ["kvs", "forget"],
 };
 
 /** The counters and samples that a server feeds. */

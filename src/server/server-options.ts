@@ -4,9 +4,11 @@ import type { Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import type { Configuration, RaftTimings } from "../raft/types.ts";
 import type { PeerClient } from "../rpc/peer-door.ts";
+import type { KVRuleInput } from "../types/records.ts";
 import type { Meter } from "../util/instrument.ts";
 import type { HealthThresholds, ServerMember } from "./autopilot.ts";
 import type { CareSettings } from "./caretaker.ts";
+import type { Remote } from "./replication-link.ts";
 
 /** Everything that a server must be told; who is in the group, and where, comes from outside. */
 export interface ServerOptions {
@@ -16,6 +18,12 @@ export interface ServerOptions {
   /** `host:port` where it takes calls. */
   ownAddress: string;
   datacenter: string;
+  /** `primary_datacenter` of the files. */
+  primaryDatacenter: string;
+  /** `kv_replication`. */
+  kvReplication: readonly KVRuleInput[];
+  /** The way to other datacenters: used once the server leads. */
+  remote(): Remote;
   /** The group of a first life; null when others bring it up, or `bootstrap` does. */
   bootstrap: Configuration | null;
   /** The way to other servers. */

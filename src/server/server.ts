@@ -4,6 +4,7 @@
 import { decode, encode } from "../codec/value.ts";
 import type { Failover } from "../endpoint/failover.ts";
 import type { CommandEndpoint, PrepareContext, QueryEndpoint } from "../endpoint/endpoint.ts";
+import type { ForPrimary } from "../endpoint/federation.ts";
 import type { Timers } from "../host/timers.ts";
 import type { LoadedLog, Platform } from "../platform.ts";
 import { reconcileLog } from "../raft/options.ts";
@@ -13,7 +14,7 @@ import type { Configuration, ConfigurationChange, Entry, Role, SnapshotPoint } f
 import type { Answer, Authority, QueryOptions } from "../rpc/authority.ts";
 import type { Peer, PeerDoor } from "../rpc/peer-door.ts";
 import type { Change } from "../state/change.ts";
-import type { Command, CommandResult } from "../state/command.ts";
+import type { Command, CommandResult, CommandValue } from "../state/command.ts";
 import { StateStore } from "../state/store.ts";
 import { Watches } from "../state/watch.ts";
 import { OperationalError } from "../types/error.ts";
@@ -26,9 +27,11 @@ import { Blocking, type BlockingHost } from "./blocking.ts";
 import { ChangeSignal } from "../rpc/change-signal.ts";
 import { careSettings, healthThresholds } from "./autopilot-settings.ts";
 import { Consensus } from "./consensus.ts";
+import { Federation } from "./federation.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { operatorLog } from "./operator-log.ts";
 import { Pending } from "./pending.ts";
 import { ReadCache } from "./read-cache.ts";
 import { Reads } from "./reads.ts";
@@ -41,7 +44,6 @@ import { startingState, StoredState } from "./stored-state.ts";
 
 const SHARED_ANSWERS_MAX = 16_384;
 const NOTHING = new Uint8Array(0);
-const DISK_FULL = "the disk is full: this server takes no writes and does not lead until it has space";
 
 export class Server implements Authority, BlockingHost, PrepareContext {
   readonly timers: Timers;
@@ -51,6 +53,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   readonly datacenter: string;
   readonly sessionTtlMinMs: number;
   readonly group: Group;
+  readonly federation: Federation;
   readonly failover: Failover;
   readonly #options: ServerOptions;
   readonly #platform: Platform;
@@ -101,6 +104,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       change: async (change) => this.#changeGroup(change),
       failed: (error) => this.#fail(error),
     });
+    this.federation = new Federation({ ...options, server: this, random: this.random });
     this.#replication = new Replication({
       platform: options.platform,
       timers: options.timers,
@@ -175,7 +179,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   async start(): Promise<void> {
     await this.group.recovery.load();
     const { log } = this.#platform;
-    const { point, store } = await startingState(this.#stored, this.#platform.blobs, this.#options.log);
+    const tell = operatorLog(this.#options.log, this.group, (id) => this.#addressOf(id));
+    const { point, store } = await startingState(this.#stored, this.#platform.blobs, tell.snapshotDamaged);
     const stored: LoadedLog = await log.load();
     const { base, entries, reset } = reconcileLog(stored, point);
     if (reset) await log.reset(base.index, base.term);
@@ -194,17 +199,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         sendSnapshot: (to, term) => this.#replication.sendSnapshot(to, term),
         install: (point) => this.#install(point),
         snapshotRefused: (index) => this.#replication.refused(index),
-        spaceChanged: (error) =>
-          error === null
-            ? this.#options.log("info", "the log has space again")
-            : this.#options.log("error", DISK_FULL, { error }),
-        peerLostData: (id) =>
-          this.#options.log(
-            "error",
-            `a server has lost its data, and is sent nothing: take it out of the group, "proconsul operator raft remove-peer -id=${id}", ` +
-              "or delete the file node-id in its data directory and start it again",
-            { id, name: this.group.nameOf(id), address: this.#addressOf(id) ?? "" },
-          ),
+        ...tell,
         failed: (error) => this.#fail(error),
       },
       {
@@ -339,6 +334,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #command<A, R>(endpoint: CommandEndpoint<A, R>, args: A): R | Promise<R> {
     const sample = this.#instruments.commands.get(endpoint.name) ?? null;
     const startedMs = this.#platform.now();
+    if (endpoint.isForPrimary === true) this.federation.admit(args as ForPrimary);
     const prepared = endpoint.prepare(this, args);
     if ("answer" in prepared) {
       sample?.add(this.#platform.now() - startedMs);
@@ -349,9 +345,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   /** A command of the server's own, not a client's. @throws OperationalError when it is refused or lost. */
-  async write(command: Command): Promise<void> {
+  async write(command: Command): Promise<CommandValue> {
     const result = await this.#propose(command);
     if (!result.ok) throw new OperationalError(result.error.code, result.error.message);
+    return result.value;
   }
 
   // ------------------------------------------------------------------------------------------- what prepare is lent
@@ -385,7 +382,9 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     startedMs: number = this.#platform.now(),
     sample: Sample | null = null,
   ): CommandResult | Promise<CommandResult> {
-    const pending = new Pending<LoggedCommand, CommandResult>(encode(command), command, startedMs, sample);
+    // Where several datacenters write the same keys, the time decides between writes that knew nothing of each other.
+    const said = this.#state.stamping ? { ...command, atMs: this.wallMs } : command;
+    const pending = new Pending<LoggedCommand, CommandResult>(encode(said), said, startedMs, sample);
     this.#instruments.proposals.add(1);
     this.#running.propose(pending);
     return pending.outcome();
@@ -420,10 +419,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       return;
     }
     const command = (pending?.command ?? decode(entry.data)) as LoggedCommand;
-    if (command.type === "server.restore") {
-      this.#applyRestore(command, entry, pending);
-      return;
-    }
+    if (command.type === "server.restore") return this.#applyRestore(command, entry, pending);
     const index = entry.index + this.#indexOffset;
     const committedMs = this.#platform.now();
     const { result, changes, topics } = this.#state.apply(index, command);
@@ -442,12 +438,13 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   #tell(changes: readonly Change[], topics: readonly string[], index: number): void {
     this.#duties.changed(changes);
+    this.federation.changed(changes);
     this.watches.notify(topics, index);
   }
 
   #roleChanged(role: Role, term: number, leader: string | null): void {
-    const { log } = this.#options;
-    if (role !== this.#role || term !== this.#term) log("info", `entering ${role} state`, { term, leader });
+    if (role !== this.#role || term !== this.#term)
+      this.#options.log("info", `entering ${role} state`, { term, leader });
     const changed = role !== this.#role || leader !== this.#leader || term !== this.#term;
     if (role !== this.#role) this.#instruments.entered(role);
     this.#role = role;
@@ -475,8 +472,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     if (leading) {
       this.#duties.start();
       this.group.led();
+      this.federation.led();
     } else {
       this.group.stateCheck.stop();
+      this.federation.stop();
       this.#duties.stop();
       // What is kept may be out of date as soon as another server leads.
       this.cache.clear();
@@ -504,8 +503,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     const restored = this.#restores.storeOf(command);
     const store = this.#stored?.fill(restored) ?? restored;
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
-    const index = entry.index + this.#indexOffset;
-    if (index > store.lastIndex) store.skip(index);
+    store.restored(entry.index + this.#indexOffset);
     this.#replace(store, entry.index);
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });

@@ -5,7 +5,6 @@ import type { Blobs, Platform } from "../platform.ts";
 import type { SnapshotPoint } from "../raft/types.ts";
 import { type StateMark, StateRestorer, StateStore } from "../state/store.ts";
 import { STATE_TABLES, type StateStorage, type StoredTable, type TableStorage } from "../state/stored-tables.ts";
-import type { ServerOptions } from "./server-options.ts";
 import { type LoadedSnapshot, loadSnapshot } from "./snapshots.ts";
 
 /** The one row of the table that says where the others stand. */
@@ -68,11 +67,9 @@ export class StoredState {
 export async function startingState(
   stored: StoredState | null,
   blobs: Blobs,
-  log: ServerOptions["log"],
+  damaged: (name: string, error: unknown) => void,
 ): Promise<{ point: SnapshotPoint | null; store: StateStore }> {
   if (stored !== null) return stored.load() ?? { point: null, store: stored.create() };
-  const snapshot = await loadSnapshot(blobs, (name, error) =>
-    log("error", "snapshot is damaged and is passed over", { name, error }),
-  );
+  const snapshot = await loadSnapshot(blobs, damaged);
   return snapshot ?? { point: null, store: new StateStore() };
 }

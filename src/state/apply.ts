@@ -5,18 +5,24 @@ import { deregister, register } from "./catalog.ts";
 import type { Command, CommandResult, Refusal } from "./command.ts";
 import { autopilotSet, configDelete, configSet } from "./config-entry.ts";
 import { coordinateUpdate } from "./coordinate.ts";
+import { federationSet, replicate } from "./federation.ts";
 import type { IndexTable } from "./index-table.ts";
 import { kvCas, kvDelete, kvDeleteCas, kvDeleteTree, kvLock, kvSet, kvUnlock } from "./kv.ts";
+import { kvForget, kvReplicate } from "./kv-replicate.ts";
 import { queryDelete, querySet } from "./prepared-query.ts";
 import { endSessions, sessionCreate, sessionDestroy } from "./session.ts";
+import { stampWrites } from "./stamp.ts";
 import type { Transaction } from "./transaction.ts";
 import { runTxn } from "./txn.ts";
 
 /** Applies a command; a refusal or a failed transaction leaves no change. */
 export function applyCommand(tx: Transaction, topics: IndexTable, command: Command): CommandResult {
   const result = dispatch(tx, topics, command);
-  if (result.ok) endSessions(tx);
-  else tx.rollback();
+  if (result.ok) {
+    endSessions(tx);
+    // What came from elsewhere has its stamps already.
+    if (tx.tables.federation.twoWay.length > 0 && command.type !== "kv.replicate") stampWrites(tx, command.atMs ?? 0);
+  } else tx.rollback();
   return result;
 }
 
@@ -72,6 +78,14 @@ function dispatch(tx: Transaction, topics: IndexTable, command: Command): Comman
     }
     case "tombstone.reap":
       return done(tx.tables.kv.reap(command.index) + topics.reap(command.index));
+    case "federation.set":
+      return done(federationSet(tx, command));
+    case "replicate":
+      return replicate(tx, command);
+    case "kv.replicate":
+      return done(kvReplicate(tx, command));
+    case "kv.forget":
+      return done(kvForget(tx, command.beforeMs));
     default:
       return unreachable(command);
   }

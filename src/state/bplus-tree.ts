@@ -171,6 +171,10 @@ class View<V> implements OrderedMapView<V> {
     visitNode(this.root, from, to, (_, key) => visit(key));
   }
 
+  visitAbove(from: string | null, to: string | null, weight: number, visit: (value: V, key: string) => void): void {
+    if (this.weigh !== undefined) visitHeavy(this.root, from, to, weight, this.weigh, visit);
+  }
+
   maxWeight(from: string | null, to: string | null): number {
     if (this.weigh === undefined) return 0;
     return rangeWeight(this.root, from, to, this.weigh);
@@ -198,6 +202,28 @@ function visitNode<V>(
     if (!visitNode(children[i]!, i === start ? from : null, i === last ? to : null, visit)) return false;
   }
   return true;
+}
+
+function visitHeavy<V>(
+  node: TreeNode<V>,
+  from: string | null,
+  to: string | null,
+  above: number,
+  weigh: (value: V) => number,
+  visit: (value: V, key: string) => void,
+): void {
+  if (node.weight <= above) return;
+  const { keys, children } = node;
+  const isLeaf = children === null;
+  const start = from === null ? 0 : isLeaf ? lowerBound(keys, from) : upperBound(keys, from);
+  const last = to === null ? keys.length : lowerBound(keys, to);
+  if (isLeaf) {
+    const values = node.values!;
+    for (let i = start; i < last; i++) if (weigh(values[i]!) > above) visit(values[i]!, keys[i]!);
+    return;
+  }
+  for (let i = start; i <= last; i++)
+    visitHeavy(children[i]!, i === start ? from : null, i === last ? to : null, above, weigh, visit);
 }
 
 function rangeWeight<V>(

@@ -4,12 +4,15 @@
 import type {
   AutopilotConfig,
   ConfigEntry,
+  Federation,
   HealthCheck,
   KVEntry,
+  KVStamp,
   Node,
   NodeCoordinate,
   NodeService,
   PreparedQuery,
+  ReplicationLink,
   Session,
 } from "../types/records.ts";
 
@@ -30,6 +33,9 @@ export interface TableRecords {
   config: ConfigEntry;
   coordinates: NodeCoordinate;
   autopilot: AutopilotConfig;
+  federation: Federation;
+  links: ReplicationLink;
+  stamps: KVStamp;
   "service-names": ServiceName;
 }
 export type TableName = keyof TableRecords;
@@ -62,6 +68,9 @@ export type Change =
   | ChangeOf<"config">
   | ChangeOf<"coordinates">
   | ChangeOf<"autopilot">
+  | ChangeOf<"federation">
+  | ChangeOf<"links">
+  | ChangeOf<"stamps">
   | ChangeOf<"service-names">;
 
 /** However long a session's lock delay is: Consul's bound, 60 s. */

@@ -8,12 +8,16 @@ import type {
   HealthCheck,
   Indexed,
   KVEntry,
+  KVRuleInput,
   Node,
   NodeCoordinate,
   NodeService,
   PreparedQuery,
+  Primary,
+  ReplicationLink,
   Session,
   Uint64,
+  UserMap,
 } from "../types/records.ts";
 
 /** A record as the user gives it: without the indexes, which only the store sets. */
@@ -145,7 +149,65 @@ export interface TombstoneReap {
   index: number;
 }
 
-export type Command =
+/** Says what this datacenter is among others. What is left out stays. */
+export interface FederationSet {
+  type: "federation.set";
+  datacenter: string;
+  /** Only taken when there is none yet. */
+  storeId?: string;
+  /** Only taken when it is newer than what is known. */
+  primary?: Primary;
+  /** Takes the place of all rules before; what only those needed is forgotten. */
+  rules?: KVRuleInput[];
+}
+/**
+ * What the primary has and this datacenter had not: all of it or nothing, and only while the primary is that of `epoch` and
+ * is another datacenter. With `primary` this datacenter takes over from it.
+ */
+export interface Replicate {
+  type: "replicate";
+  epoch: number;
+  commands: (ConfigSet | ConfigDelete)[];
+  primary: Primary | null;
+}
+
+/** One version of a key on its way between datacenters; `Value` null says that it was deleted. */
+export interface KVVersion {
+  Key: string;
+  Value: Uint8Array | null;
+  Flags: Uint64;
+  /** As those of a stamp; 0, "" and null where nobody keeps stamps. */
+  Ms: number;
+  Origin: string;
+  Seen: UserMap<number> | null;
+}
+
+/** Takes over versions of keys, and notes how far that has come. */
+export interface KVReplicate {
+  type: "kv.replicate";
+  link: string;
+  /** ModifyIndex of the link's record when this was planned; 0 when there was none. Another one: nothing is done. */
+  on: number;
+  position: Pick<ReplicationLink, "Identity" | "Phase" | "Index" | "After" | "Via">;
+  versions: KVVersion[];
+}
+
+/** What taking over came to. */
+export interface KVReplicated {
+  Written: number;
+  Deleted: number;
+  Conflicts: number;
+  /** Some of the keys that both sides had written. */
+  ConflictKeys: string[];
+}
+
+/** Forgets the stamps of what was deleted before `beforeMs`. */
+export interface KVForget {
+  type: "kv.forget";
+  beforeMs: number;
+}
+
+export type Command = (
   | KVSet
   | KVCas
   | KVLock
@@ -164,7 +226,18 @@ export type Command =
   | CoordinateUpdate
   | AutopilotSet
   | Txn
-  | TombstoneReap;
+  | TombstoneReap
+  | FederationSet
+  | Replicate
+  | KVReplicate
+  | KVForget
+) &
+  Timed;
+
+/** The leader's clock when it proposed the command, epoch milliseconds: said where keys of it carry stamps. */
+interface Timed {
+  atMs?: number;
+}
 
 export type TxnKVVerb =
   | "set"
@@ -242,6 +315,14 @@ export interface CommandValues {
   txn: TxnOutcome;
   /** How many tombstones went. */
   "tombstone.reap": number;
+  /** False when it said nothing new. */
+  "federation.set": boolean;
+  /** False when the epoch is another one. */
+  replicate: boolean;
+  /** False when the link had moved on. */
+  "kv.replicate": KVReplicated | false;
+  /** How many stamps went. */
+  "kv.forget": number;
 }
 
 export type CommandValue = CommandValues[Command["type"]];

@@ -79,11 +79,15 @@ export class KVTable {
     return Math.max(1, this.tombstones.get(key) ?? this.#floor.index);
   }
 
+  /** The same without the floor, 0 when there is nothing. */
+  touched(prefix: string): number {
+    const [from, to] = [prefix === "" ? null : prefix, prefixEnd(prefix)];
+    return Math.max(this.entries.maxWeight(from, to), this.tombstones.maxWeight(from, to));
+  }
+
   /** The index of the last change under the prefix: of what is there, of what was deleted there, or the floor. */
   prefixIndex(prefix: string): number {
-    const from = prefix === "" ? null : prefix;
-    const to = prefixEnd(prefix);
-    return Math.max(1, this.entries.maxWeight(from, to), this.tombstones.maxWeight(from, to), this.#floor.index);
+    return Math.max(1, this.touched(prefix), this.#floor.index);
   }
 
   get(key: string): Read<KVEntry | null> {

@@ -21,6 +21,8 @@ export interface OrderedMapView<V> {
   visit(from: string | null, to: string | null, visit: (value: V, key: string) => boolean | void): void;
   /** The keys alone: where a record is read from storage, this does not. */
   visitKeys(from: string | null, to: string | null, visit: (key: string) => boolean | void): void;
+  /** The entries in the range whose weight is above `weight`, in order: the rest costs next to nothing. */
+  visitAbove(from: string | null, to: string | null, weight: number, visit: (value: V, key: string) => void): void;
   /** The greatest weight in the range, 0 when it is empty: logarithmic, whatever the range holds. */
   maxWeight(from: string | null, to: string | null): number;
 }

@@ -4,12 +4,15 @@ import { OperationalError } from "../types/error.ts";
 import type {
   AutopilotConfig,
   ConfigEntry,
+  Federation,
   HealthCheck,
   KVEntry,
+  KVStamp,
   Node,
   NodeCoordinate,
   NodeService,
   PreparedQuery,
+  ReplicationLink,
   Session,
 } from "../types/records.ts";
 import type { IndexTable } from "./index-table.ts";
@@ -30,6 +33,9 @@ export type SnapshotRecord =
   | { table: "config"; record: ConfigEntry }
   | { table: "coordinates"; record: NodeCoordinate }
   | { table: "autopilot"; record: AutopilotConfig }
+  | { table: "federation"; record: Federation }
+  | { table: "links"; record: ReplicationLink }
+  | { table: "stamps"; record: KVStamp }
   /** A deleted key and the index of its deletion. */
   | { table: "tombstones"; key: string; index: number }
   /** A topic and its index; topics of keys are not listed. */
@@ -60,9 +66,12 @@ export function takeSnapshot(tables: Tables, topics: IndexTable, index: number):
     queries: tables.queries.records.snapshot(),
     config: tables.config.records.snapshot(),
     coordinates: tables.coordinates.records.snapshot(),
+    links: tables.links.records.snapshot(),
+    stamps: tables.stamps.records.snapshot(),
     kv: tables.kv.entries.snapshot(),
   };
   const autopilot = tables.autopilot.record;
+  const federation = tables.federation.record;
 
   function* body(): Generator<SnapshotRecord, void, undefined> {
     yield { table: "header", version: 1, index, floor };
@@ -76,6 +85,9 @@ export function takeSnapshot(tables: Tables, topics: IndexTable, index: number):
     for (const record of values(views.config)) yield { table: "config", record };
     for (const record of values(views.coordinates)) yield { table: "coordinates", record };
     if (autopilot !== null) yield { table: "autopilot", record: autopilot };
+    if (federation !== null) yield { table: "federation", record: federation };
+    for (const record of values(views.links)) yield { table: "links", record };
+    for (const record of values(views.stamps)) yield { table: "stamps", record };
     for (const record of values(views.kv)) yield { table: "kv", record };
   }
 
@@ -165,6 +177,15 @@ export class SnapshotLoader {
       }
       case "autopilot":
         tables.write({ table: "autopilot", key: "", before: null, after: record.record });
+        break;
+      case "federation":
+        tables.write({ table: "federation", key: "", before: null, after: record.record });
+        break;
+      case "links":
+        tables.write({ table: "links", key: record.record.Link, before: null, after: record.record });
+        break;
+      case "stamps":
+        tables.write({ table: "stamps", key: record.record.Key, before: null, after: record.record });
         break;
       case "end":
         this.#end(record.records, record.hash);

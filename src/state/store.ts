@@ -4,20 +4,26 @@
 import type {
   AutopilotConfig,
   ConfigEntry,
+  Federation,
   HealthCheck,
   KVEntry,
+  KVRule,
   Node,
   NodeCoordinate,
   NodeService,
   PreparedQuery,
+  ReplicationLink,
   Session,
 } from "../types/records.ts";
 import { assert } from "../util/assert.ts";
 import { applyCommand } from "./apply.ts";
 import { findNode, instanceHealth, serviceInstances, usageOf } from "./catalog-read.ts";
 import type { Change } from "./change.ts";
-import type { Command, CommandResult, CommandValues, TxnOperation, TxnOutcome } from "./command.ts";
+import type { Command, CommandResult, CommandValues, KVVersion, TxnOperation, TxnOutcome } from "./command.ts";
+import { federationRestored } from "./federation.ts";
 import { IndexTable } from "./index-table.ts";
+import { prefixEnd } from "./key.ts";
+import { changesSince, type ChangesArgs, type Feed, rangeAfter, type RangeArgs } from "./kv-feed.ts";
 import type {
   InstanceHealth,
   NodeServices,
@@ -30,6 +36,7 @@ import type {
 import { isTemplate } from "./prepared-query.ts";
 import { SnapshotLoader, takeSnapshot } from "./snapshot.ts";
 import type { SnapshotRecord, StateSnapshot } from "./snapshot.ts";
+import { hasSeen, versionOf } from "./stamp.ts";
 import type { StateStorage } from "./stored-tables.ts";
 import { Tables } from "./tables.ts";
 import {
@@ -42,10 +49,12 @@ import {
   connectTopic,
   COORDINATES_TOPIC,
   coordinateTopic,
+  FEDERATION_TOPIC,
   INSTANCES_TOPIC,
   KV_PREFIX_TOPIC,
   KV_TOPIC,
   kvPrefixTopic,
+  LINKS_TOPIC,
   nodeChecksTopic,
   nodeSessionsTopic,
   NODES_TOPIC,
@@ -122,6 +131,14 @@ export class StateStore {
   skip(index: number): void {
     assert(Number.isSafeInteger(index) && index > this.#lastIndex, `index ${index} is above ${this.#lastIndex}`);
     this.#lastIndex = index;
+  }
+
+  /** Notes that entry `index` put this store in the place of another one. */
+  restored(index: number): void {
+    this.skip(Math.max(index, this.#lastIndex + 1));
+    const tx = new Transaction(this.#tables, this.#lastIndex);
+    federationRestored(tx);
+    this.#settle(tx);
   }
 
   /** Makes the changes final: tombstones and the indexes of topics. Gives the topics. */
@@ -304,6 +321,64 @@ export class StateStore {
   }
   autopilotConfig(): Read<AutopilotConfig | null> {
     return this.#read(this.#tables.autopilot.record, AUTOPILOT_TOPIC);
+  }
+
+  // Other datacenters.
+
+  /** What this datacenter is among others, null while nobody has said so. */
+  federation(): Read<Federation | null> {
+    return this.#read(this.#tables.federation.record, FEDERATION_TOPIC);
+  }
+  /** True while some keys carry stamps. */
+  get stamping(): boolean {
+    return this.#tables.federation.twoWay.length > 0;
+  }
+  /** How far a rule's replication has come. */
+  link(key: string): Read<ReplicationLink | null> {
+    return this.#read(this.#tables.links.records.get(key) ?? null, LINKS_TOPIC);
+  }
+  /** What changed under a prefix since an index, in order. */
+  kvChanges(args: ChangesArgs): Read<Feed> {
+    const { prefix } = args;
+    const value = changesSince(this.#tables, args, this.#lastIndex);
+    return { value, index: this.#tables.kv.prefixIndex(prefix), topics: [kvPrefixTopic(prefix)] };
+  }
+  /** The keys under a prefix after another one. */
+  kvRange(args: RangeArgs): Read<Feed> {
+    const { prefix } = args;
+    const value = rangeAfter(this.#tables, args, this.#lastIndex);
+    return { value, index: this.#tables.kv.prefixIndex(prefix), topics: [kvPrefixTopic(prefix)] };
+  }
+  /** True when what is here under a key has taken this version into account, or is it. */
+  hasVersion(key: string, version: KVVersion): boolean {
+    const local = versionOf(this.#tables, key);
+    const { Ms, Origin, Seen } = version;
+    return local !== null && hasSeen(local, { Ms, Origin, Seen: Seen ?? {} });
+  }
+  /** Calls `visit` for the keys under a prefix from one on, until it returns false. */
+  visitKeys(prefix: string, from: string, visit: (key: string) => boolean): void {
+    this.#tables.kv.entries.visit(from, prefixEnd(prefix), (_, key) => visit(key));
+  }
+  /** The rule by which what is under a key, or under a prefix, is a copy of another datacenter's; null when it is not. */
+  copyOf(key: string, isPrefix: boolean = false): KVRule | null {
+    const { copies } = this.#tables.federation;
+    if (copies.length === 0) return null;
+    const covers = ({ ToPrefix }: KVRule): boolean =>
+      key.startsWith(ToPrefix) || (isPrefix && ToPrefix.startsWith(key));
+    return copies.find(covers) ?? null;
+  }
+  /** The index of the last change under the prefix that is not forgotten, 0 when there is none. */
+  kvTouched(prefix: string): number {
+    return this.#tables.kv.touched(prefix);
+  }
+  /** The deletions whose stamps are kept, and the earliest time among them. */
+  keptDeletions(): { count: number; earliestMs: number } {
+    let [count, earliestMs] = [0, Number.POSITIVE_INFINITY];
+    this.#tables.stamps.records.visitAbove(null, null, 0, ({ Ms }) => {
+      count++;
+      earliestMs = Math.min(earliestMs, Ms);
+    });
+    return { count, earliestMs };
   }
 
   // The store itself.

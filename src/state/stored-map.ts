@@ -75,6 +75,10 @@ export class StoredMap<V> implements OrderedMap<V> {
     for (const key of this.#table.keys(from, to)) if (visit(key) === false) return;
   }
 
+  visitAbove(from: string | null, to: string | null, weight: number, visit: (value: V, key: string) => void): void {
+    for (const [key, bytes] of this.#table.heavier(from, to, weight)) visit(this.#read(key, bytes), key);
+  }
+
   maxWeight(from: string | null, to: string | null): number {
     return this.#table.maxWeight(from, to);
   }
@@ -187,6 +191,10 @@ class StoredView<V> implements OrderedMapSnapshot<V> {
 
   visitKeys(from: string | null, to: string | null, visit: (key: string) => boolean | void): void {
     for (const [key] of this.scan(from, to)) if (visit(key) === false) return;
+  }
+
+  visitAbove(): void {
+    throw new Error("a view of a stored map is only scanned");
   }
 
   maxWeight(): number {

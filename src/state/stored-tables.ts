@@ -19,6 +19,8 @@ export interface StoredTable {
   keys(from: string | null, to: string | null): Iterable<string>;
   /** The greatest key. */
   last(): [string, Uint8Array] | undefined;
+  /** The rows of the range whose weight is above `weight`, in order; the same holds as of `rows`. */
+  heavier(from: string | null, to: string | null, weight: number): Iterable<[string, Uint8Array]>;
   /** The greatest weight in the range, 0 when it is empty. */
   maxWeight(from: string | null, to: string | null): number;
   clear(): void;

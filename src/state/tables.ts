@@ -5,11 +5,13 @@ import type { Change, TableName, TableRecords } from "./change.ts";
 import { CheckTable } from "./check.ts";
 import { AutopilotTable, ConfigTable } from "./config-entry.ts";
 import { CoordinateTable } from "./coordinate.ts";
+import { FederationTable, LinkTable } from "./federation.ts";
 import { KVTable } from "./kv.ts";
 import { NodeTable } from "./node.ts";
 import { QueryTable } from "./prepared-query.ts";
 import { ServiceTable } from "./service.ts";
 import { SessionTable } from "./session.ts";
+import { StampTable } from "./stamp.ts";
 import { StateHash } from "./state-hash.ts";
 import type { StateStorage } from "./stored-tables.ts";
 import { Floor } from "./tombstone.ts";
@@ -24,6 +26,9 @@ interface WholeTables {
   config: ConfigTable;
   coordinates: CoordinateTable;
   autopilot: AutopilotTable;
+  federation: FederationTable;
+  links: LinkTable;
+  stamps: StampTable;
 }
 
 /** The state but for the indexes of topics. */
@@ -41,6 +46,9 @@ export class Tables {
     config: new ConfigTable(),
     coordinates: new CoordinateTable(),
     autopilot: new AutopilotTable(),
+    federation: new FederationTable(),
+    links: new LinkTable(),
+    stamps: new StampTable(),
   };
   /** Those that storage has and nobody has asked for yet. */
   readonly #unread: Set<keyof WholeTables>;
@@ -74,6 +82,15 @@ export class Tables {
   }
   get autopilot(): AutopilotTable {
     return this.#table("autopilot");
+  }
+  get federation(): FederationTable {
+    return this.#table("federation");
+  }
+  get links(): LinkTable {
+    return this.#table("links");
+  }
+  get stamps(): StampTable {
+    return this.#table("stamps");
   }
 
   #table<T extends keyof WholeTables>(name: T): WholeTables[T] {
@@ -123,6 +140,15 @@ export class Tables {
       case "autopilot":
         this.autopilot.write(change.key, change.before, change.after);
         return this.#follow("autopilot", change.key, change.before, change.after);
+      case "federation":
+        this.federation.write(change.key, change.before, change.after);
+        return this.#follow("federation", change.key, change.before, change.after);
+      case "links":
+        this.links.write(change.key, change.before, change.after);
+        return this.#follow("links", change.key, change.before, change.after);
+      case "stamps":
+        this.stamps.write(change.key, change.before, change.after);
+        return this.#follow("stamps", change.key, change.before, change.after);
       case "service-names":
         return this.services.writeName(change.key, change.after);
       default:

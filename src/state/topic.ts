@@ -38,6 +38,10 @@ export const COORDINATES_TOPIC = "coordinates";
 export const CONFIG_TOPIC = "config";
 /** The autopilot configuration. */
 export const AUTOPILOT_TOPIC = "autopilot";
+/** What this datacenter is among others. */
+export const FEDERATION_TOPIC = "federation";
+/** How far replication has come. */
+export const LINKS_TOPIC = "links";
 
 /** A node's record and its services: what /v1/catalog/node/:node shows. */
 export function nodeTopic(node: string): string {
@@ -149,6 +153,13 @@ export function topicsOf(change: Change): string[] {
     }
     case "autopilot":
       return [AUTOPILOT_TOPIC];
+    case "federation":
+      return [FEDERATION_TOPIC];
+    case "links":
+      return [LINKS_TOPIC];
+    // Whoever reads stamps reads them with their keys.
+    case "stamps":
+      return [];
     case "service-names":
       return [SERVICES_TOPIC];
     default:

@@ -159,3 +159,75 @@ export interface AutopilotConfig extends Indexed {
   MinQuorum: number;
   ServerStabilizationTime: number;
 }
+
+/** The datacenter that takes the writes that are for all datacenters. */
+export interface Primary {
+  Datacenter: string;
+  /** Counts the moves: of two that are said to be the primary the one with the higher epoch is. 0 is what files say. */
+  Epoch: number;
+  /** The first primary: who follows another one is not concerned by these moves. */
+  Family: string;
+}
+
+/** A prefix of keys that is taken over from another datacenter. */
+export interface KVRule {
+  From: string;
+  Prefix: string;
+  ToPrefix: string;
+  Mode: "one-way" | "two-way";
+  /** The index at which the rule began: changes before it carry no stamps. */
+  Since: number;
+}
+
+/** A rule as files give it. */
+export type KVRuleInput = Omit<KVRule, "Since">;
+
+/** What a datacenter knows of itself among others. There is one record at most. */
+export interface Federation extends Indexed {
+  /** This datacenter's name. */
+  Datacenter: string;
+  /** Names this history of the store, "" until somebody asks. */
+  StoreID: string;
+  /** The index of the last restore, 0 when there was none. */
+  RestoredIndex: number;
+  /** Null until the primary was moved for the first time. */
+  Primary: Primary | null;
+  Rules: KVRule[];
+  /** The greatest index among the deletions whose stamps were forgotten. */
+  ForgottenIndex: number;
+}
+
+/** How far one rule's replication has come. */
+export interface ReplicationLink extends Indexed {
+  Link: string;
+  /** Of the source's history: another one means that nothing is known of it. */
+  Identity: string;
+  /** `compare` walks all keys in order, `follow` the changes by their index. */
+  Phase: "compare" | "follow";
+  /** The source's index up to which its changes are here, or are when the walk has ended. */
+  Index: number;
+  /** The last key that is done: of the walk, or among the changes of `Index` + 1; "" for none. */
+  After: string;
+  /** The datacenters that the source itself takes these keys from. */
+  Via: string[];
+  /** The local index after which only others can have written here. */
+  LocalIndex: number;
+  /** Counts since the rule began. */
+  Written: number;
+  Deleted: number;
+  Conflicts: number;
+}
+
+/** Who wrote a key when, among datacenters that all write it. */
+export interface KVStamp {
+  Key: string;
+  /** Epoch milliseconds by the writer's clock, but above every version that it replaced. */
+  Ms: number;
+  /** The datacenter of the write. */
+  Origin: string;
+  /** By datacenter the latest of its versions that this one has taken into account. */
+  Seen: UserMap<number>;
+  /** The local index at which this version came here. */
+  Index: number;
+  Deleted: boolean;
+}

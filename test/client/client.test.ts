@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Client } from "../../src/client/index.ts";
-import { ClientError, createClient } from "../../src/client/index.ts";
+import type { Client } from "../../src/client/client.ts";
+import { createClient } from "../../src/client/client.ts";
+import { ClientError } from "../../src/client/index.ts";
 import { FakeAgent } from "./fake-agent.ts";
 import type { Answer, Responder } from "./fake-agent.ts";
 

@@ -1,5 +1,5 @@
 // A small key-value store with sessions and blocking queries, enough of /v1 for locks and semaphores to meet in.
-import { FakeAgent } from "./fake-agent.ts";
+import { FakeAgent, never } from "./fake-agent.ts";
 import type { Answer, Asked } from "./fake-agent.ts";
 
 export interface StoredEntry {
@@ -19,6 +19,10 @@ export class FakeStore {
   readonly delayed: Set<string> = new Set();
   /** When set, every read of keys is answered with this status. */
   failReads = 0;
+  /** Nothing is answered any more. */
+  isSilent = false;
+  /** Called when a session has got a key. */
+  onAcquired: (key: string) => void = () => {};
   /** Requests that wait for a change. */
   blocked = 0;
   #index = 10;
@@ -50,7 +54,8 @@ export class FakeStore {
     entry.ModifyIndex = this.#index + 1;
   }
 
-  async #answer(asked: Asked): Promise<Answer> {
+  async #answer(asked: Asked): Promise<Answer | Response> {
+    if (this.isSilent) return never(asked);
     const [, area, ...rest] = asked.url.pathname.slice(1).split("/");
     const path = decodeURIComponent(rest.join("/"));
     if (area === "session") return this.#session(asked, rest);
@@ -113,6 +118,7 @@ export class FakeStore {
     if (release !== null && entry?.Session !== release) return false;
     const Session = acquire ?? (release === null ? entry?.Session : undefined);
     this.put(key, body, { Flags: searchParams.get("flags") ?? "0", Session });
+    if (acquire !== null) this.onAcquired(key);
     return true;
   }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Client } from "../../src/client/index.ts";
-import { acquireLock, acquireSemaphore, ClientError, createClient, LockConflict } from "../../src/client/index.ts";
+import { acquireLock, ClientError, createClient, LockConflict, TimeoutError } from "../../src/client/index.ts";
+import { acquireSemaphore } from "../../src/client/semaphore.ts";
 import { FakeIo, until } from "../cli/fake-io.ts";
 import { FakeStore } from "./fake-store.ts";
 
@@ -212,4 +213,77 @@ test("an agent that refuses is told, and no session stays", async () => {
   store.failReads = 403;
   await assert.rejects(acquireLock(client, "k", options), ClientError);
   assert.equal(store.sessions.size, 0);
+});
+
+test("a lock's fencing number grows from holder to holder, also when the key was deleted between", async () => {
+  const { store, client, options } = world();
+  let before: number | bigint = 0;
+  for (let holder = 0; holder < 3; holder += 1) {
+    const lock = await acquireLock(client, "k", options);
+    assert.ok(lock);
+    assert.ok(lock.fence > before, `${lock.fence} after ${before}`);
+    assert.ok(lock.fence >= (store.entries.get("k")?.ModifyIndex ?? Infinity));
+    before = lock.fence;
+    await lock.release();
+    if (holder === 0) assert.equal(await lock.cleanUp(), true);
+  }
+  const semaphore = await acquireSemaphore(client, "s", 2, options);
+  assert.ok(semaphore && semaphore.fence > before);
+  await semaphore.release();
+});
+
+test("a lock's guard names its key and session", async () => {
+  const { client, options } = world();
+  const lock = await acquireLock(client, "k", options);
+  assert.deepEqual(lock?.guard, { KV: { Verb: "check-session", Key: "k", Session: lock?.session } });
+  await lock?.release();
+});
+
+test("`using` gives a lock back, once", async () => {
+  const { store, client, options } = world();
+  {
+    await using lock = await acquireLock(client, "k", options);
+    assert.equal(store.entries.get("k")?.Session, lock?.session);
+    await lock?.release();
+  }
+  assert.deepEqual([...store.sessions], []);
+  assert.equal(store.agent.lines.filter((line) => line.includes("release=")).length, 1);
+});
+
+test("a lock is lost after its TTL when the agent says nothing at all", async () => {
+  const { store, client, clock, options } = world();
+  const lock = await acquireLock(client, "k", options);
+  assert.ok(lock);
+  store.isSilent = true;
+  await until(() => [...clock.sleeps].some(({ until }) => until === 7_500));
+  clock.advance(7_500);
+  await until(() => [...clock.sleeps].some(({ until }) => until === 15_000));
+  assert.equal(lock.lost.aborted, false);
+  clock.advance(7_500);
+  await until(() => {
+    clock.advance(0);
+    return lock.lost.aborted;
+  });
+  let gaveUp: unknown = null;
+  lock.release().catch((error: unknown) => (gaveUp = error));
+  await until(() => {
+    clock.advance(5_000);
+    return gaveUp !== null;
+  });
+  assert.ok(gaveUp instanceof TimeoutError);
+  assert.equal(clock.sleeps.size, 0);
+});
+
+test("a lock that is taken away before it is confirmed is contended for again", async () => {
+  const { store, client, options } = world();
+  store.onAcquired = (key) => {
+    store.onAcquired = () => {};
+    const entry = store.entries.get(key);
+    if (entry !== undefined) delete entry.Session;
+  };
+  const lock = await acquireLock(client, "k", options);
+  assert.ok(lock);
+  assert.equal(store.entries.get("k")?.Session, lock.session);
+  assert.equal(store.agent.lines.filter((line) => line.includes("acquire=")).length, 2);
+  await lock.release();
 });

@@ -202,7 +202,7 @@ test("compression: large bodies for who takes gzip, the same reply compressed on
 
 test("a bug in a handler: is told to the log without the request's token", async () => {
   const { fetch, agent: inner, platform } = await start();
-  Object.defineProperty(inner, "groupStatus", { value: () => (undefined as unknown as string[]).length });
+  Object.defineProperty(inner.calls, "groupStatus", { value: () => (undefined as unknown as string[]).length });
   const reply = await fetch("GET", "/v1/status/peers?token=very-secret");
   assert.equal(reply.status, 500);
   assert.doesNotMatch(reply.text, /undefined|secret/);

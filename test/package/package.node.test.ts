@@ -24,7 +24,7 @@ describe("package", () => {
 
   test("package: it has the built files and what a reader needs, and nothing else", () => {
     const expected =
-      /^(?:dist\/[\w-]+\.(?:js|d\.ts)|(?:ARCHITECTURE|CHANGELOG|README|SECURITY)\.md|LICENSE|package\.json)$/;
+      /^(?:dist\/(?:[\w-]+\/)?[\w-]+\.(?:js|d\.ts)|(?:ARCHITECTURE|CHANGELOG|README|SECURITY)\.md|LICENSE|package\.json)$/;
     assert.deepEqual(
       built.files.filter((path) => !expected.test(path)),
       [],

@@ -15,6 +15,9 @@
 //   cluster.leaderOf("dc2"); await cluster.untilLeaders();
 //   cluster.cutLink("dc1", "dc2"); cluster.heal();                         // no word between any of their agents
 //   cluster.linkMs.set("dc1 dc3", [40, 45]);                               // one way, in either direction
+//
+// A datacenter that is reached by one address alone: `cluster.gateways.set("https://edge.example", server)` has requests to that
+// address come in at the gateway of that server. `configOf` gives each agent settings of its own.
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
@@ -33,6 +36,8 @@ export interface ClusterOptions {
   latencyMs?: readonly [number, number];
   /** Further settings of every agent. */
   config?: Partial<AgentConfig>;
+  /** And of each. */
+  configOf?: (node: Node) => Partial<AgentConfig>;
   raft?: Partial<AgentConfig["raft"]>;
   /** How long the pool remembers who has failed. */
   reconnectTimeoutMs?: number;
@@ -60,6 +65,8 @@ export class Cluster {
   latencyMs: readonly [number, number];
   /** How long a call takes one way between two datacenters, by their names in order with a blank between. */
   readonly linkMs: Map<string, readonly [number, number]> = new Map<string, readonly [number, number]>();
+  /** Who answers at an origin. */
+  readonly gateways: Map<string, Node> = new Map();
   nowMs = 0;
   /** How many servers are to form a group (`bootstrap_expect`). */
   expect = 0;
@@ -87,16 +94,18 @@ export class Cluster {
   /** Starts datacenters of `size` servers each, every one a group of its own, and waits until all know all. */
   static async federate(datacenters: readonly string[], size: number, options: ClusterOptions = {}): Promise<Cluster> {
     const cluster = new Cluster(options);
-    for (const datacenter of datacenters) {
-      for (let i = 0; i < size; i += 1)
-        cluster.nodes.push(new Node(cluster, cluster.nodes.length, "server", datacenter));
-      const own = cluster.serversOf(datacenter);
-      const group = makeConfiguration(own.map(({ id, address }) => ({ id, address, voter: true })));
-      for (const node of own) await node.start(group);
-    }
+    for (const datacenter of datacenters) await cluster.start(datacenter, size);
     await cluster.untilLeaders();
     await cluster.untilFederated();
     return cluster;
+  }
+
+  /** Starts a datacenter of `size` servers that form one group. */
+  async start(datacenter: string, size: number): Promise<void> {
+    for (let i = 0; i < size; i += 1) this.nodes.push(new Node(this, this.nodes.length, "server", datacenter));
+    const own = this.serversOf(datacenter);
+    const group = makeConfiguration(own.map(({ id, address }) => ({ id, address, voter: true })));
+    for (const node of own) await node.start(group);
   }
 
   /** Starts servers that know nothing but each other's addresses, one after the other, `apartMs` between them. */
@@ -292,6 +301,35 @@ export class Cluster {
     });
   }
 
+  /** Carries a web request to a gateway and its answer back, or loses either. */
+  async fetch(sender: Node, request: Request): Promise<Response> {
+    const { origin, pathname } = new URL(request.url);
+    const target = this.gateways.get(origin);
+    if (target === undefined) throw new TypeError(`fetch failed: getaddrinfo ENOTFOUND ${origin}`);
+    const body = new Uint8Array(await request.arrayBuffer());
+    const authorization = request.headers.get("authorization");
+    return new Promise((resolve, reject) => {
+      const { life, host: from } = sender;
+      request.signal.addEventListener("abort", () => reject(new TypeError("aborted")));
+      if (this.#isLost(from, target.host)) return;
+      this.at(this.nowMs + this.#delay(from, target.host), () => {
+        const { running } = target;
+        const back = (answer: () => void): void =>
+          this.at(this.nowMs + this.#delay(target.host, from), () => {
+            if (sender.life === life) answer();
+          });
+        if (running === null) return back(() => reject(new TypeError("fetch failed: connect ECONNREFUSED")));
+        const refusal = running.gateway.refusal(pathname, authorization, from);
+        if (refusal !== null) return back(() => resolve(new Response(null, { status: refusal })));
+        this.calls += 1;
+        void running.gateway.handle(pathname, body).then((reply) => {
+          if (target.running !== running || this.#isLost(target.host, from)) return;
+          back(() => resolve(new Response(reply.slice())));
+        });
+      });
+    });
+  }
+
   #node(host: string): Node | undefined {
     return this.nodes.find((node) => node.host === host);
   }
@@ -415,6 +453,7 @@ export class Node {
           intervalMs: RETRY_JOIN_MS,
         },
         ...cluster.options.config,
+        ...cluster.options.configOf?.(this),
       },
       platform: life,
       bootstrap: group ?? { servers: [] },
@@ -507,7 +546,7 @@ class LifePlatform implements Platform {
   }
 
   fetch(request: Request): Promise<Response> {
-    return Promise.reject(new TypeError(`fetch failed: ${request.url}: no network in this test`));
+    return this.#node.cluster.fetch(this.#node, request);
   }
 
   report(event: ReportEvent): void {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SnapshotRecord } from "../../src/state/snapshot.ts";
 import { StateRestorer, StateStore } from "../../src/state/store.ts";
-import { check, deregister, kv, Log, query, register, service, session } from "./fixtures.ts";
+import { bytes, check, deregister, kv, Log, query, register, service, session } from "./fixtures.ts";
 
 /** A store with something in every table, and things that are gone. */
 function filled(): Log {
@@ -28,6 +28,22 @@ function filled(): Log {
     },
     cas: null,
   });
+  log.value({
+    type: "federation.set",
+    datacenter: "dc1",
+    storeId: "history",
+    primary: { Datacenter: "dc2", Epoch: 1, Family: "dc1" },
+    rules: [{ From: "dc2", Prefix: "shared/", ToPrefix: "shared/", Mode: "two-way" }],
+  });
+  log.value({ ...kv.set("shared/a"), atMs: 1000 });
+  log.value({ ...kv.delete("shared/a"), atMs: 2000 });
+  log.value({
+    type: "kv.replicate",
+    link: ["dc2", "shared/", "shared/"].join("\u0000"),
+    on: 0,
+    position: { Identity: "x", Phase: "follow", Index: 9, After: "", Via: ["dc3"] },
+    versions: [{ Key: "shared/b", Value: bytes("b"), Flags: 7, Ms: 3000, Origin: "dc2", Seen: { dc2: 3000 } }],
+  });
   log.value(kv.set("gone"));
   log.value(kv.delete("gone"));
   log.value({ type: "tombstone.reap", index: log.index });
@@ -44,7 +60,7 @@ test("a snapshot: has a record of every table, and restores to an equal store th
   const snapshot = store.snapshot();
   const records = structuredClone([...snapshot.records()]);
   const tables = new Set(records.map(({ table }) => table));
-  assert.equal(tables.size, 13);
+  assert.equal(tables.size, 16);
   assert.deepEqual(
     [...tables],
     [
@@ -59,6 +75,9 @@ test("a snapshot: has a record of every table, and restores to an equal store th
       "config",
       "coordinates",
       "autopilot",
+      "federation",
+      "links",
+      "stamps",
       "kv",
       "end",
     ],

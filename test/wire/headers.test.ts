@@ -26,7 +26,7 @@ test("W15: /v1/status/leader is a JSON string: an address with a leader, empty w
   assert.match((await agent.fetch("GET", "/v1/status/leader")).text, /^"127\.0\.0\.1:\d+"$/);
   const alone = await startTestAgent();
   try {
-    Object.defineProperty(alone.agent, "groupStatus", { value: () => ({ leader: "", voters: [] }) });
+    Object.defineProperty(alone.agent.calls, "groupStatus", { value: () => ({ leader: "", voters: [] }) });
     const reply = await alone.fetch("GET", "/v1/status/leader");
     assert.equal(reply.status, 200);
     assert.equal(reply.text, '""');

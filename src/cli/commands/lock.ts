@@ -1,7 +1,8 @@
 // `lock`: runs a program while a lock, or one of a semaphore's slots, is held (the recipe is in client/lock.ts).
 import type { Client } from "../../client/client.ts";
 import type { Lock, LockOptions } from "../../client/lock.ts";
-import { acquireLock, acquireSemaphore } from "../../client/lock.ts";
+import { acquireLock } from "../../client/lock.ts";
+import { acquireSemaphore } from "../../client/semaphore.ts";
 import { nsPerMs } from "../../util/duration.ts";
 import { childEnv, commandLine } from "../child.ts";
 import type { Command, Invocation } from "../command.ts";

@@ -359,6 +359,20 @@ test("watches: an index that goes back, a read of the past, and a busy loop are 
   assert.throws(early, /busy loop/);
 });
 
+test("watches: readers who wait at one time and are all let go are no busy loop", () => {
+  const { a, sim, reference, watches } = watched();
+  const node = sim.nodes[0] as SimNode;
+  a.with(set("watch/a", "2"));
+  passes(sim, reference, watches);
+  const waiting = [1, 2, 3, 4].map(() => watches.begin(sim, KEY, node, "&stale", 3, 8000));
+  sim.now += 100;
+  for (const asked of waiting) {
+    sim.now += 0.5;
+    watches.answered(sim, asked, 3, second);
+    passes(sim, watches);
+  }
+});
+
 test("sessions: one that ends early, one that never ends, and a lock taken within its delay are found", () => {
   const start = (...commands: Command[]) => {
     const reference = new Reference();

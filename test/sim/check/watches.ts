@@ -15,7 +15,10 @@ const WAKE_MS = 1500;
 const EARLY_SHARE = 0.75;
 const LATE_SHARE = 1.3;
 const LATE_MS = 4000;
-/** So many answers in a row, too early and with nothing new, are a busy loop. One may be of a server that is going down. */
+/**
+ * So many answers in a row, each asked for after the one before it, too early and with nothing new, are a busy loop. One may be of
+ * a server that is going down, or whose store a snapshot has replaced: that lets go of all who wait, once.
+ */
 const EARLY_MAX = 3;
 
 const kv = (prefix: string, isPrefix: boolean): Followed => ({
@@ -74,8 +77,8 @@ export class Watches implements Checker {
   /** The greatest index of each question, by server life, and over all default and consistent reads. */
   readonly #shown = new WeakMap<Server, Map<string, number>>();
   readonly #current = new Map<string, number>();
-  /** Early answers in a row, by agent and question. */
-  readonly #early = new Map<string, number>();
+  /** Early answers in a row and when the last of them came, by agent and question. */
+  readonly #early = new Map<string, { count: number; atMs: number }>();
   /** When each agent last stood still: while it does, nothing is expected of it. */
   readonly #frozenMs = new Map<string, number>();
   delivered = 0;
@@ -172,20 +175,24 @@ export class Watches implements Checker {
     if (index < floor && (isSameLife || !isStale)) sim.fail("index goes back", `${what}: ${floor} was shown before`);
     if (!isStale) this.#current.set(question, Math.max(index, this.#current.get(question) ?? 0));
     else if (isSameLife) this.#shownBy(server).set(question, Math.max(index, this.#shownBy(server).get(question) ?? 0));
-    if (asked.index > 0) this.#judgeWait(sim, asked, index, tookMs, isSameLife, what);
+    if (asked.index > 0) this.#judgeWait(sim, asked, index, atMs, isSameLife, what);
     if (asked.dueMs !== null && isSameLife && asked.isOwn && !this.#hasFrozen(asked) && atMs - asked.dueMs > WAKE_MS)
       sim.fail("lost wake-up", `${what}: the change was applied there ${atMs - asked.dueMs} ms before`);
     if (index > asked.index && tookMs < waitMs) this.woken += 1;
   }
 
-  #judgeWait(sim: Sim, asked: Asked, index: number, tookMs: number, isSameLife: boolean, what: string): void {
-    const { node, question, waitMs } = asked;
+  #judgeWait(sim: Sim, asked: Asked, index: number, atMs: number, isSameLife: boolean, what: string): void {
+    const { node, question, waitMs, calledMs } = asked;
+    const tookMs = atMs - calledMs;
     const key = `${node.name} ${question}`;
     if (index > asked.index || tookMs >= waitMs * EARLY_SHARE) this.#early.delete(key);
     else {
-      const count = (this.#early.get(key) ?? 0) + 1;
-      this.#early.set(key, count);
-      if (count >= EARLY_MAX) sim.fail("busy loop", `${what}, ${count} times in a row, and nothing has changed`);
+      const last = this.#early.get(key);
+      if (last === undefined || calledMs >= last.atMs) {
+        const count = (last?.count ?? 0) + 1;
+        this.#early.set(key, { count, atMs });
+        if (count >= EARLY_MAX) sim.fail("busy loop", `${what}, ${count} times in a row, and nothing has changed`);
+      }
     }
     if (asked.isStale && isSameLife && !this.#hasFrozen(asked) && tookMs > waitMs * LATE_SHARE + LATE_MS)
       sim.fail("wait", `${what}, but was to wait ${waitMs} ms`);
