@@ -268,6 +268,8 @@ export class Agent implements Topology {
       self: () => this.self,
       members: () => this.#members,
       servers: () => serversOf(this.#pool.members, this.datacenter).filter(({ id }) => id !== this.config.nodeId),
+      // The pools end together with the agent.
+      tagsChanged: (tags) => void Promise.all([this.#pool.setTags(tags), this.#wan?.setTags(tags)]).catch(() => {}),
       leaderFound: () => this.local.serverUp(),
       failed: (error) => this.#failed(error),
     });
@@ -312,9 +314,10 @@ export class Agent implements Topology {
     await discardStaleBackups(this.platform.blobs);
     await this.encryption.start();
     // A leader asks the pool at once who is there: this agent must be.
-    await this.#pool.start();
+    await this.#serverPart?.loadTags();
+    await this.#pool.start(this.#serverPart?.tags);
     await this.#serverPart?.start();
-    await this.#wan?.start();
+    await this.#wan?.start(this.#serverPart?.tags);
     this.#servers?.start();
     await this.local.start();
     this.metrics.start();

@@ -1,7 +1,7 @@
 // Calls between agents, both ways: `PeerDoor` hands what comes in to whoever serves its path, `PeerClient` sends.
 import type { Peers } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
-import { concat } from "../util/bytes.ts";
+import { allocate } from "../util/slab.ts";
 import { decodeReply, decodeRequest, encodeAnswer, encodeError, encodeRequestHead } from "./envelope.ts";
 import type { RequestIds } from "./request-ids.ts";
 
@@ -71,7 +71,7 @@ export class PeerDoor {
   }
 }
 
-/** Agents and paths whose heads are remembered. */
+/** Agents whose heads are remembered for each path. */
 const HEADS_MAX = 1024;
 
 /** The way out. */
@@ -80,7 +80,8 @@ export class PeerClient {
   readonly #peers: Peers;
   /** Numbers the commands that are sent on. */
   readonly requestIds: RequestIds;
-  readonly #heads = new Map<string, Uint8Array>();
+  /** By path, and by the agent that is called. */
+  readonly #heads = new Map<string, Map<string, Uint8Array>>();
 
   constructor(identity: PeerIdentity, peers: Peers, requestIds: RequestIds) {
     this.#identity = identity;
@@ -94,18 +95,24 @@ export class PeerClient {
    * `outcome-unknown` when it may have.
    */
   async call(peer: Peer, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    return decodeReply(await this.#peers.call(peer.address, path, concat([this.#head(peer, path), body]), timeoutMs));
+    const head = this.#head(peer, path);
+    const request = allocate(head.length + body.length);
+    request.set(head);
+    request.set(body, head.length);
+    return decodeReply(await this.#peers.call(peer.address, path, request, timeoutMs));
   }
 
   /** The same bytes before every call to one agent and path. */
   #head({ id: to, datacenter: other }: Peer, path: string): Uint8Array {
-    const key = other === undefined ? `${to} ${path}` : `${to} ${path} ${other}`;
-    let head = this.#heads.get(key);
+    let heads = this.#heads.get(path);
+    if (heads === undefined) this.#heads.set(path, (heads = new Map()));
+    const key = other === undefined ? to : `${to} ${other}`;
+    let head = heads.get(key);
     if (head === undefined) {
       const { id, datacenter, address } = this.#identity;
       head = encodeRequestHead({ datacenter: other ?? datacenter, from: id, address, to, path });
-      if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
-      this.#heads.set(key, head);
+      if (heads.size >= HEADS_MAX) heads.clear();
+      heads.set(key, head);
     }
     return head;
   }

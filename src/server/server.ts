@@ -39,8 +39,8 @@ import { Replication } from "./replication.ts";
 import { type LoggedCommand, type Restore, Restores } from "./restores.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { SnapshotTaker } from "./snapshot-taker.ts";
-import { encodeSnapshot, loadSnapshot } from "./snapshots.ts";
-import { StoredState } from "./stored-state.ts";
+import { encodeSnapshot } from "./snapshots.ts";
+import { startingState, StoredState } from "./stored-state.ts";
 
 const SHARED_ANSWERS_MAX = 16_384;
 const NOTHING = new Uint8Array(0);
@@ -84,8 +84,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#platform = options.platform;
-    const { tables } = options.platform;
-    this.#stored = tables === undefined ? null : new StoredState(tables);
+    this.#stored = StoredState.of(options.platform);
     this.#state = new StateStore();
     this.#instruments = new ServerInstruments(options.meter);
     this.timers = options.timers;
@@ -137,6 +136,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       taken: (point) => this.#running.snapshotTaken(point),
     });
     this.#duties = new LeaderDuties({
+      platform: options.platform,
       timers: options.timers,
       now: () => this.#platform.now(),
       state: () => this.#state,
@@ -180,14 +180,13 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     await this.group.recovery.load();
     const { log } = this.#platform;
     const tell = operatorLog(this.#options.log, this.group, (id) => this.#addressOf(id));
-    const snapshot = this.#stored?.load() ?? (await loadSnapshot(this.#platform.blobs, tell.snapshotDamaged));
+    const { point, store } = await startingState(this.#stored, this.#platform.blobs, tell.snapshotDamaged);
     const stored: LoadedLog = await log.load();
-    const point = snapshot?.point ?? null;
     const { base, entries, reset } = reconcileLog(stored, point);
     if (reset) await log.reset(base.index, base.term);
     const loaded: LoadedLog = { hardState: stored.hardState, base, entries: [...entries] };
-    if (snapshot !== null) this.#replace(snapshot.store, snapshot.point.index);
-    else if (this.#stored !== null) this.#state = this.#stored.create();
+    if (point === null) this.#state = store;
+    else this.#replace(store, point.index);
     this.#consensus = new Consensus(
       {
         platform: this.#platform,
@@ -276,12 +275,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     const store = this.#replication.take(point.index);
     if (point.index <= this.#applied) return;
     assert(store !== null, `the snapshot of ${point.index} was not received`);
-    if (this.#stored === null) this.#replace(store, point.index);
-    else
-      this.#stored.apply((stored) => {
-        this.#replace(stored.fill(store), point.index);
-        return { store: this.#state, point };
-      });
+    this.#changing(() => this.#replace(this.#stored?.fill(store) ?? store, point.index), point);
     this.#options.log("info", "installed snapshot", { index: point.index });
   }
 
@@ -405,11 +399,14 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   #apply(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     if (this.#stored === null) this.#applyEntry(entry, pending);
-    else
-      this.#stored.apply(() => {
-        this.#applyEntry(entry, pending);
-        return { store: this.#state, point: this.#running.pointAt(entry.index) };
-      });
+    else this.#changing(() => this.#applyEntry(entry, pending));
+  }
+
+  /** Changes the store: on storage all of it, or nothing. `point` is where in the log it stands then, if that is not plain. */
+  #changing(change: () => void, point?: SnapshotPoint): void {
+    const after = () => ({ store: this.#state, point: point ?? this.#running.pointAt(this.#applied) });
+    if (this.#stored === null) change();
+    else this.#stored.apply(change, after);
   }
 
   #applyEntry(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
@@ -506,7 +503,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     const restored = this.#restores.storeOf(command);
     const federation = this.#state.federation().value;
-    const store = this.#stored === null ? restored : this.#stored.fill(restored);
+    const store = this.#stored?.fill(restored) ?? restored;
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
     store.restored(entry.index + this.#indexOffset, federation);
     this.#replace(store, entry.index);
