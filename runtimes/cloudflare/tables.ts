@@ -23,11 +23,6 @@ export class SqlTables implements TableStorage {
   transaction<T>(run: () => T): T {
     return this.#storage.transactionSync(run);
   }
-
-  clear(): void {
-    this.#storage.sql.exec("DELETE FROM state");
-    for (const table of this.#tables.values()) table.forget();
-  }
 }
 
 class SqlTable implements StoredTable {
@@ -46,9 +41,9 @@ class SqlTable implements StoredTable {
     return this.#size;
   }
 
-  /** All tables were emptied. */
-  forget(): void {
-    this.#size = null;
+  clear(): void {
+    this.#sql.exec("DELETE FROM state WHERE t = ?", this.#name);
+    this.#size = 0;
   }
 
   get(key: string): Uint8Array | undefined {

@@ -2,8 +2,9 @@
 // state what came of it. What a check looks at outside is in check-probe.ts; aliases are looked after here, since their
 // targets are in the local state or in the catalog.
 import { type AliasedCheck, type AliasTarget, concernsAlias } from "../check/alias.ts";
-import { type CheckEffect, type CheckInput, CheckScheduler } from "../check/scheduler.ts";
+import { type CheckEffect, type CheckInput, CheckScheduler, type CheckTimes } from "../check/scheduler.ts";
 import { MachineHost } from "../host/machine-host.ts";
+import { StoredTimes } from "../host/stored-times.ts";
 import type { Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
@@ -31,7 +32,7 @@ export interface AliasQuery {
 /** What the runner works with. */
 export interface CheckRunnerOptions {
   local: LocalState;
-  platform: Pick<Platform, "now" | "fetch" | "http" | "tcp" | "exec">;
+  platform: Pick<Platform, "now" | "wall" | "tables" | "fetch" | "http" | "tcp" | "exec">;
   timers: Timers;
   random: Random;
   logger: Logger;
@@ -58,13 +59,19 @@ export class CheckRunner {
   /** Targets of the aliases of this node's services, by the alias's id. */
   readonly #localAliases = new Map<string, AliasTarget>();
   readonly #unsubscribe: () => void;
+  /** Where a sleep finds the times of checks again; null where there is none. */
+  readonly #due: StoredTimes | null;
+  readonly #critical: StoredTimes | null;
 
   /** Starts with the checks that the local state has, and follows it from there until `stop`. */
   constructor(options: CheckRunnerOptions) {
     this.#options = options;
-    const { local, random, updateIntervalMs } = options;
+    const { local, platform, random, updateIntervalMs } = options;
+    this.#due = StoredTimes.of(platform, "check-due");
+    this.#critical = StoredTimes.of(platform, "check-critical");
     this.#host = new MachineHost<CheckInput, CheckEffect>({
-      machine: new CheckScheduler({ random, updateIntervalMs }),
+      machine: new CheckScheduler({ random, updateIntervalMs, tellsTimes: this.#due !== null }),
+      lasting: true,
       platform: options.platform,
       timers: options.timers,
       timeout: { type: "timeout" },
@@ -74,7 +81,7 @@ export class CheckRunner {
         options.failed(error);
       },
     });
-    for (const record of local.checks.values()) this.#add(record);
+    for (const record of local.checks.values()) this.#add(record, true);
     this.#unsubscribe = local.subscribe((change) => this.#changed(change));
   }
 
@@ -99,10 +106,15 @@ export class CheckRunner {
     this.#localAliases.clear();
   }
 
-  #add({ check, spec }: LocalCheck): void {
+  /** @param isRestored it was there before this agent started. */
+  #add({ check, spec }: LocalCheck, isRestored = false): void {
     const { CheckID: id, ServiceID: serviceId, Status: status, Output: output } = check;
     // A maintenance mode is a check that nothing runs.
-    if (spec !== null) this.#host.dispatch({ type: "add", id, serviceId, spec, status, output });
+    if (spec === null) return;
+    const times = isRestored
+      ? { dueAt: this.#due?.get(id) ?? null, criticalSince: this.#critical?.get(id) ?? null }
+      : null;
+    this.#host.dispatch({ type: "add", id, serviceId, spec, status, output, ...(times === null ? {} : { times }) });
   }
 
   #changed(change: LocalChange): void {
@@ -113,6 +125,7 @@ export class CheckRunner {
         break;
       case "check-removed":
         this.#host.dispatch({ type: "remove", id: change.id });
+        this.#remember(change.id, { dueAt: null, criticalSince: null });
         this.#aliasesOf(change.serviceId);
         break;
       case "check-status":
@@ -150,6 +163,9 @@ export class CheckRunner {
       case "renewed":
         this.#options.renewed?.(effect.id, effect.status, effect.output, effect.ttlMs);
         break;
+      case "times":
+        this.#remember(effect.id, effect.times);
+        break;
       case "deregister-service": {
         if (!local.services.has(effect.serviceId)) break;
         local.removeService(effect.serviceId);
@@ -162,6 +178,16 @@ export class CheckRunner {
       }
       default:
         unreachable(effect);
+    }
+  }
+
+  #remember(id: string, { dueAt, criticalSince }: CheckTimes): void {
+    for (const [times, at] of [
+      [this.#due, dueAt],
+      [this.#critical, criticalSince],
+    ] as const) {
+      if (at === null) times?.delete(id);
+      else times?.set(id, at);
     }
   }
 

@@ -16,12 +16,27 @@ import { ResultCounter } from "./status.ts";
 /** How often critical checks are looked at for `deregister_critical_service_after`. */
 const reapIntervalMs = 30_000;
 
+/** When a check runs next, or its TTL ends, and since when it is critical. */
+export interface CheckTimes {
+  dueAt: number | null;
+  criticalSince: number | null;
+}
+
 export type CheckInput =
   /**
    * A check to run from now on, in place of one with the same id. `spec` is bounded; `status` and `output` are what is
-   * shown until its first result. A check added again unchanged keeps its timetable, but a TTL starts anew.
+   * shown until its first result. A check added again unchanged keeps its timetable, but a TTL starts anew; one that is
+   * added after a sleep has the one of `times`.
    */
-  | { type: "add"; id: string; serviceId: string; spec: CheckSpec; status: CheckStatus; output: string }
+  | {
+      type: "add";
+      id: string;
+      serviceId: string;
+      spec: CheckSpec;
+      status: CheckStatus;
+      output: string;
+      times?: CheckTimes;
+    }
   | { type: "remove"; id: string }
   /**
    * A run has ended. `run` is the effect's; results of runs that were cancelled are dropped. With `bypass` the state
@@ -45,6 +60,8 @@ export type CheckEffect =
   | { type: "status"; id: string; status: CheckStatus; output: string; sync: "now" | "deferred" }
   /** A TTL check was renewed, for `ttlMs` from now: what to remember over a restart. */
   | { type: "renewed"; id: string; status: CheckStatus; output: string; ttlMs: number }
+  /** What a sleep must not move; only where times are wanted. */
+  | { type: "times"; id: string; times: CheckTimes }
   /** The service has been critical for too long by this check. */
   | { type: "deregister-service"; serviceId: string; checkId: string; afterMs: number };
 
@@ -52,6 +69,8 @@ export interface CheckSchedulerOptions {
   random: Random;
   /** Consul's `check_update_interval`; 0 tells the catalog every change at once. */
   updateIntervalMs: number;
+  /** Tells when times of a check change, by the effect `times`. */
+  tellsTimes?: boolean;
 }
 
 interface Entry {
@@ -74,11 +93,14 @@ interface Entry {
   reapAt: number | null;
   /** Its place in the heap of deadlines. */
   deadline: HeapEntry<Entry> | null;
+  /** The times that were told last. */
+  told: CheckTimes;
 }
 
 export class CheckScheduler {
   readonly #random: Random;
   readonly #updateIntervalMs: number;
+  readonly #tellsTimes: boolean;
   readonly #entries = new Map<string, Entry>();
   readonly #deadlines = new Heap<Entry>();
   #runs = 0;
@@ -87,6 +109,7 @@ export class CheckScheduler {
   constructor(options: CheckSchedulerOptions) {
     this.#random = options.random;
     this.#updateIntervalMs = options.updateIntervalMs;
+    this.#tellsTimes = options.tellsTimes ?? false;
   }
 
   /** When `timeout` is wanted next, in the clock of `step`; null when only input can change anything. */
@@ -133,7 +156,7 @@ export class CheckScheduler {
   }
 
   #add(now: number, input: CheckInput & { type: "add" }, effects: CheckEffect[]): void {
-    const { id, serviceId, spec, status, output } = input;
+    const { id, serviceId, spec, status, output, times = UNKNOWN } = input;
     const old = this.#entries.get(id);
     const same = old !== undefined && isSameSpec(old.spec, spec);
     const kept = same && spec.kind !== "ttl" ? old : null;
@@ -153,12 +176,14 @@ export class CheckScheduler {
       criticalSince: null,
       reapAt: null,
       deadline: null,
+      told: times,
     };
     this.#entries.set(id, entry);
-    if (spec.kind === "ttl") entry.dueAt = now + spec.ttlMs;
+    if (spec.kind === "ttl") entry.dueAt = times.dueAt ?? now + spec.ttlMs;
     else if (spec.kind === "alias") this.#run(entry, effects, kept !== null);
-    else if (kept === null) entry.dueAt = now + Math.floor(this.#random.float() * spec.intervalMs);
-    this.#place(entry);
+    else if (kept === null) entry.dueAt = times.dueAt ?? now + Math.floor(this.#random.float() * spec.intervalMs);
+    if (times.criticalSince !== null && status === "critical") critical(entry, times.criticalSince);
+    this.#place(entry, effects);
   }
 
   #remove(id: string, effects: CheckEffect[]): void {
@@ -188,7 +213,7 @@ export class CheckScheduler {
     entry.dueAt = now + entry.spec.intervalMs;
     const status = input.bypass ? input.status : entry.counter.count(input.status);
     if (status !== null) this.#show(now, entry, status, input.output, effects);
-    this.#place(entry);
+    this.#place(entry, effects);
   }
 
   #renew(now: number, input: CheckInput & { type: "ttl-update" }, effects: CheckEffect[]): void {
@@ -202,7 +227,7 @@ export class CheckScheduler {
     entry.dueAt = now + entry.spec.ttlMs;
     this.#show(now, entry, input.status, output, effects);
     effects.push({ type: "renewed", id: entry.id, status: input.status, output, ttlMs: entry.spec.ttlMs });
-    this.#place(entry);
+    this.#place(entry, effects);
   }
 
   #alias(now: number, input: CheckInput & { type: "alias-target" | "alias-failed" }, effects: CheckEffect[]): void {
@@ -217,7 +242,7 @@ export class CheckScheduler {
       const { status, output } = aliasOutcome(entry.id, entry.spec, input.checks, input.serviceExists);
       this.#show(now, entry, status, output, effects);
     }
-    this.#place(entry);
+    this.#place(entry, effects);
   }
 
   #timeout(now: number, effects: CheckEffect[]): void {
@@ -230,7 +255,7 @@ export class CheckScheduler {
         entry.deferredUntil = null;
         effects.push({ type: "status", id: entry.id, status: entry.status, output: entry.output, sync: "now" });
       }
-      this.#place(entry);
+      this.#place(entry, effects);
     }
   }
 
@@ -257,9 +282,7 @@ export class CheckScheduler {
       entry.criticalSince = null;
       entry.reapAt = null;
     } else if (entry.criticalSince === null) {
-      entry.criticalSince = now;
-      const { deregisterCriticalServiceAfterMs: afterMs } = entry.spec;
-      if (afterMs > 0 && entry.serviceId !== "") entry.reapAt = nextLook(now + afterMs);
+      critical(entry, now);
     }
     if (status === entry.status && output === entry.output) return;
     const sync = status === entry.status && this.#updateIntervalMs > 0 ? "deferred" : "now";
@@ -270,8 +293,18 @@ export class CheckScheduler {
     effects.push({ type: "status", id: entry.id, status, output, sync });
   }
 
+  #tell(entry: Entry, effects: CheckEffect[]): void {
+    const { id, told, criticalSince } = entry;
+    // While a check runs it is due: should its result never come, it runs again.
+    const dueAt = entry.run === 0 ? entry.dueAt : told.dueAt;
+    if (told.dueAt === dueAt && told.criticalSince === criticalSince) return;
+    entry.told = { dueAt, criticalSince };
+    effects.push({ type: "times", id, times: entry.told });
+  }
+
   /** Puts the entry where its earliest deadline belongs. */
-  #place(entry: Entry): void {
+  #place(entry: Entry, effects: CheckEffect[]): void {
+    if (this.#tellsTimes && entry.spec.kind !== "alias") this.#tell(entry, effects);
     const at = earliest(earliest(entry.dueAt, entry.deferredUntil), entry.reapAt);
     if (entry.deadline !== null) {
       if (entry.deadline.at === at) return;
@@ -279,6 +312,15 @@ export class CheckScheduler {
     }
     entry.deadline = at === null ? null : this.#deadlines.push(at, entry);
   }
+}
+
+const UNKNOWN: CheckTimes = { dueAt: null, criticalSince: null };
+
+/** It is critical since then: from when on its service is removed follows. */
+function critical(entry: Entry, since: number): void {
+  entry.criticalSince = since;
+  const { deregisterCriticalServiceAfterMs: afterMs } = entry.spec;
+  if (afterMs > 0 && entry.serviceId !== "") entry.reapAt = nextLook(since + afterMs);
 }
 
 /** The first look after `at`: looks come at whole multiples of the interval, so that one wake-up serves many checks. */

@@ -17,6 +17,8 @@ export interface MachineHostOptions<Input, Effect> {
   timers: Timers;
   /** The input that tells the machine its deadline has come. */
   timeout: Input;
+  /** Its deadline outlasts a sleep of the agent: the machine is given it again by who starts it. */
+  lasting?: boolean;
   /** Carries out one effect. What it dispatches meanwhile is queued, so effects of one step stay together. */
   perform(effect: Effect): void;
   /** Called once, when the machine threw. */
@@ -85,6 +87,7 @@ export class MachineHost<Input, Effect> {
     const deadline = this.#stopped ? null : machine.deadline;
     if (this.#timer?.pending === true && this.#timer.at === deadline) return;
     timers.cancel(this.#timer);
-    this.#timer = deadline === null ? null : timers.at(deadline, () => this.dispatch(timeout));
+    const lasting = this.#options.lasting ?? false;
+    this.#timer = deadline === null ? null : timers.at(deadline, () => this.dispatch(timeout), lasting);
   }
 }

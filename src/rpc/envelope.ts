@@ -150,6 +150,6 @@ function requireVersion(bytes: Uint8Array, code: ErrorCode): void {
   if (bytes[1] !== PROTOCOL_VERSION)
     throw new OperationalError(
       code,
-      `the peer speaks version ${bytes[1]} of the protocol, this agent ${PROTOCOL_VERSION}`,
+      `the peer speaks version ${bytes[1]} of the protocol, this agent ${PROTOCOL_VERSION}: run the same version of the program on both`,
     );
 }

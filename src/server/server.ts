@@ -31,6 +31,7 @@ import { Federation } from "./federation.ts";
 import { Group } from "./group.ts";
 import { ServerInstruments } from "./instruments.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { operatorLog } from "./operator-log.ts";
 import { Pending } from "./pending.ts";
 import { ReadCache } from "./read-cache.ts";
 import { Reads } from "./reads.ts";
@@ -38,8 +39,8 @@ import { Replication } from "./replication.ts";
 import { type LoggedCommand, type Restore, Restores } from "./restores.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { SnapshotTaker } from "./snapshot-taker.ts";
-import { encodeSnapshot, type LoadedSnapshot, loadSnapshot } from "./snapshots.ts";
-import { StoredState } from "./stored-state.ts";
+import { encodeSnapshot } from "./snapshots.ts";
+import { startingState, StoredState } from "./stored-state.ts";
 
 const SHARED_ANSWERS_MAX = 16_384;
 const NOTHING = new Uint8Array(0);
@@ -83,8 +84,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#platform = options.platform;
-    const { tables } = options.platform;
-    this.#stored = tables === undefined ? null : new StoredState(tables);
+    this.#stored = StoredState.of(options.platform);
     this.#state = new StateStore();
     this.#instruments = new ServerInstruments(options.meter);
     this.timers = options.timers;
@@ -136,6 +136,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       taken: (point) => this.#running.snapshotTaken(point),
     });
     this.#duties = new LeaderDuties({
+      platform: options.platform,
       timers: options.timers,
       now: () => this.#platform.now(),
       state: () => this.#state,
@@ -178,14 +179,14 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   async start(): Promise<void> {
     await this.group.recovery.load();
     const { log } = this.#platform;
-    const snapshot = this.#stored?.load() ?? (await this.#loadSnapshot());
+    const tell = operatorLog(this.#options.log, this.group, (id) => this.#addressOf(id));
+    const { point, store } = await startingState(this.#stored, this.#platform.blobs, tell.snapshotDamaged);
     const stored: LoadedLog = await log.load();
-    const point = snapshot?.point ?? null;
     const { base, entries, reset } = reconcileLog(stored, point);
     if (reset) await log.reset(base.index, base.term);
     const loaded: LoadedLog = { hardState: stored.hardState, base, entries: [...entries] };
-    if (snapshot !== null) this.#replace(snapshot.store, snapshot.point.index);
-    else if (this.#stored !== null) this.#state = this.#stored.create();
+    if (point === null) this.#state = store;
+    else this.#replace(store, point.index);
     this.#consensus = new Consensus(
       {
         platform: this.#platform,
@@ -198,24 +199,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
         sendSnapshot: (to, term) => this.#replication.sendSnapshot(to, term),
         install: (point) => this.#install(point),
         snapshotRefused: (index) => this.#replication.refused(index),
-        spaceChanged: (error) => {
-          if (error === null) this.#options.log("info", "the log has space again");
-          else
-            this.#options.log(
-              "error",
-              "the disk is full: this server takes no writes and does not lead until it has space",
-              {
-                error,
-              },
-            );
-        },
-        peerLostData: (id) =>
-          this.#options.log(
-            "error",
-            `a server has lost its data, and is sent nothing: take it out of the group, "proconsul operator raft remove-peer -id=${id}", ` +
-              "or delete the file node-id in its data directory and start it again",
-            { id, name: this.group.nameOf(id), address: this.#addressOf(id) ?? "" },
-          ),
+        ...tell,
         failed: (error) => this.#fail(error),
       },
       {
@@ -231,12 +215,6 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     this.group.changed();
     this.#snapshots.start();
     this.group.recovery.start();
-  }
-
-  #loadSnapshot(): Promise<LoadedSnapshot | null> {
-    return loadSnapshot(this.#platform.blobs, (name, error) =>
-      this.#options.log("error", "snapshot is damaged and is passed over", { name, error }),
-    );
   }
 
   /** Ends what is under way; the log stays as it is. */
@@ -297,12 +275,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     const store = this.#replication.take(point.index);
     if (point.index <= this.#applied) return;
     assert(store !== null, `the snapshot of ${point.index} was not received`);
-    if (this.#stored === null) this.#replace(store, point.index);
-    else
-      this.#stored.apply((stored) => {
-        this.#replace(stored.fill(store), point.index);
-        return { store: this.#state, point };
-      });
+    this.#changing(() => this.#replace(this.#stored?.fill(store) ?? store, point.index), point);
     this.#options.log("info", "installed snapshot", { index: point.index });
   }
 
@@ -410,7 +383,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     sample: Sample | null = null,
   ): CommandResult | Promise<CommandResult> {
     // Where several datacenters write the same keys, the time decides between writes that knew nothing of each other.
-    const said = this.#state.stamping ? { ...command, atMs: this.wallMs } : command;
+    const isStamped = this.#state.stamping && command.type !== "server.restore";
+    const said = isStamped ? { ...command, atMs: this.wallMs } : command;
     const pending = new Pending<LoggedCommand, CommandResult>(encode(said), said, startedMs, sample);
     this.#instruments.proposals.add(1);
     this.#running.propose(pending);
@@ -425,11 +399,14 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   #apply(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     if (this.#stored === null) this.#applyEntry(entry, pending);
-    else
-      this.#stored.apply(() => {
-        this.#applyEntry(entry, pending);
-        return { store: this.#state, point: this.#running.pointAt(entry.index) };
-      });
+    else this.#changing(() => this.#applyEntry(entry, pending));
+  }
+
+  /** Changes the store: on storage all of it, or nothing. `point` is where in the log it stands then, if that is not plain. */
+  #changing(change: () => void, point?: SnapshotPoint): void {
+    const after = () => ({ store: this.#state, point: point ?? this.#running.pointAt(this.#applied) });
+    if (this.#stored === null) change();
+    else this.#stored.apply(change, after);
   }
 
   #applyEntry(entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
@@ -443,10 +420,7 @@ export class Server implements Authority, BlockingHost, PrepareContext {
       return;
     }
     const command = (pending?.command ?? decode(entry.data)) as LoggedCommand;
-    if (command.type === "server.restore") {
-      this.#applyRestore(command, entry, pending);
-      return;
-    }
+    if (command.type === "server.restore") return this.#applyRestore(command, entry, pending);
     const index = entry.index + this.#indexOffset;
     const committedMs = this.#platform.now();
     const { result, changes, topics } = this.#state.apply(index, command);
@@ -470,8 +444,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
   }
 
   #roleChanged(role: Role, term: number, leader: string | null): void {
-    const { log } = this.#options;
-    if (role !== this.#role || term !== this.#term) log("info", `entering ${role} state`, { term, leader });
+    if (role !== this.#role || term !== this.#term)
+      this.#options.log("info", `entering ${role} state`, { term, leader });
     const changed = role !== this.#role || leader !== this.#leader || term !== this.#term;
     if (role !== this.#role) this.#instruments.entered(role);
     this.#role = role;
@@ -528,9 +502,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     const restored = this.#restores.storeOf(command);
-    const store = this.#stored === null ? restored : this.#stored.fill(restored);
+    const federation = this.#state.federation().value;
+    const store = this.#stored?.fill(restored) ?? restored;
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
-    store.restored(entry.index + this.#indexOffset);
+    store.restored(entry.index + this.#indexOffset, federation);
     this.#replace(store, entry.index);
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });

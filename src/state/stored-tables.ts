@@ -1,5 +1,6 @@
 // Where a store keeps its records when it is not memory: tables of rows on stable storage, written and read at once. The
 // host gives them (platform.ts) and says how records become bytes; see DESIGN.md, "On storage".
+import type { TableName } from "./change.ts";
 
 /** The rows of one table, in the order of their keys: by UTF-16 code unit, as in memory. */
 export interface StoredTable {
@@ -23,6 +24,7 @@ export interface StoredTable {
   heavier(from: string | null, to: string | null, weight: number): Iterable<[string, Uint8Array]>;
   /** The greatest weight in the range, 0 when it is empty. */
   maxWeight(from: string | null, to: string | null): number;
+  clear(): void;
 }
 
 /** Tables by name: made when they are first asked for. */
@@ -30,9 +32,30 @@ export interface TableStorage {
   table(name: string): StoredTable;
   /** Does all of it or, when it throws, nothing. */
   transaction<T>(run: () => T): T;
-  /** Empties all of them. */
-  clear(): void;
 }
+
+/** The tables of a store. */
+export const STATE_TABLES: readonly string[] = [
+  ...Object.keys({
+    kv: true,
+    nodes: true,
+    services: true,
+    checks: true,
+    sessions: true,
+    queries: true,
+    config: true,
+    coordinates: true,
+    autopilot: true,
+    federation: true,
+    links: true,
+    stamps: true,
+  } satisfies Record<Exclude<TableName, "service-names">, true>),
+  "kv-by-session",
+  "tombstones",
+  "tombstone-queue",
+  "topics",
+  "topic-queue",
+];
 
 /** What a store on storage is made with. */
 export interface StateStorage {

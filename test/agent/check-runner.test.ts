@@ -25,6 +25,7 @@ class World {
       local: this.local,
       platform: {
         now: () => this.time.now(),
+        wall: () => this.time.now(),
         fetch: (request) => {
           this.fetched.push(request);
           return this.answer(request);

@@ -53,7 +53,7 @@ class Agent {
     await agent.persistence.restore(agent.local, () => configure(agent.local));
     agent.runner = new CheckRunner({
       local: agent.local,
-      platform: { now: () => agent.time.now(), fetch: async () => new Response("") },
+      platform: { wall: () => 0, now: () => agent.time.now(), fetch: async () => new Response("") },
       timers: agent.time.timers,
       random: new Random(1),
       logger: recordingLogger().logger,

@@ -74,6 +74,8 @@ function shown(effect: CheckEffect): string {
       return `status ${effect.id} ${effect.status} ${JSON.stringify(effect.output)} ${effect.sync}`;
     case "renewed":
       return `renewed ${effect.id} ${effect.status} ${JSON.stringify(effect.output)} for ${effect.ttlMs}`;
+    case "times":
+      return `times ${effect.id} due ${effect.times.dueAt} critical ${effect.times.criticalSince}`;
     default:
       return `deregister ${effect.serviceId} by ${effect.checkId} after ${effect.afterMs}`;
   }

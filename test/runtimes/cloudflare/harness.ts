@@ -22,6 +22,12 @@ export class DatacenterObject extends Product {
     instances.set(name, this.#made);
   }
 
+  override async alarm(): Promise<void> {
+    await super.alarm();
+    const name = String(this.#state.id);
+    rung.set(name, (rung.get(name) ?? 0) + 1);
+  }
+
   override async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     switch (pathname) {
@@ -34,7 +40,7 @@ export class DatacenterObject extends Product {
       case "/test/instances":
         return Response.json(this.#made);
       case "/test/alarm":
-        return Response.json(await this.#state.storage.getAlarm());
+        return Response.json({ at: await this.#state.storage.getAlarm(), rung: rung.get(String(this.#state.id)) ?? 0 });
       case "/test/ring":
         await this.alarm();
         return new Response();
@@ -43,6 +49,9 @@ export class DatacenterObject extends Product {
     }
   }
 }
+
+/** How often an alarm has gone off and was dealt with, by object. */
+const rung = new Map<string, number>();
 
 function facade(state: ObjectState): ObjectState {
   return { storage: state.storage, id: state.id, abort: (reason) => state.abort(reason) };
