@@ -406,7 +406,8 @@ export class Agent implements Topology {
 
   /** The body of /v1/agent/self. */
   describe(): unknown {
-    return describeAgent(this.config, this.coordinate, shownMember(this.#pool.self), this.statistics());
+    const primary = this.#serverPart?.server.federation.primary.Datacenter ?? this.config.primaryDatacenter;
+    return describeAgent(this.config, primary, this.coordinate, shownMember(this.#pool.self), this.statistics());
   }
 
   statistics(): UserMap<UserMap> {

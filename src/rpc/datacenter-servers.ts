@@ -46,9 +46,6 @@ const REDRAW_MS = 120_000;
 const NEAR_MS = 5;
 const NEAR_SHARE = 0.25;
 
-/** Why a server is silent that the pool knows as failed. */
-const GIVEN_UP = "the WAN pool holds it for failed";
-
 interface Entry {
   known: KnownServer;
   /** It belongs to the nearest. */
@@ -87,9 +84,9 @@ export class DatacenterServers {
       if (entry === undefined || entry.known.peer.address !== server.peer.address) entry = fresh(server);
       const wasAlive = entry.known.isAlive;
       entry.known = server;
-      // The pool has heard of it again, or gives it up.
+      // The pool has heard of it again; or it gives it up, which may be old news of a link that is whole again: it is asked.
       if (server.isAlive && !wasAlive) entry.silentSinceMs = null;
-      else if (!server.isAlive && wasAlive) this.#silent(entry, GIVEN_UP);
+      else if (!server.isAlive && wasAlive && entry.silentSinceMs === null) void this.#ping(entry);
       entry.isNear = server.distanceMs === null || server.distanceMs <= near;
       entries.push(entry);
     }
@@ -165,9 +162,13 @@ export class DatacenterServers {
     const since = this.#options.now() - DEMOTED_MS;
     let best: Entry | null = null;
     for (const entry of this.#entries) {
-      const { known, silentSinceMs } = entry;
-      if (silentSinceMs !== null && (silentSinceMs > since || !known.isAlive)) continue;
-      if (best === null || (entry.isNear && !best.isNear)) best = entry;
+      const { known, silentSinceMs, answeredMs } = entry;
+      // Of who is given up only its own answers count.
+      const isThere = known.isAlive
+        ? silentSinceMs === null || silentSinceMs <= since
+        : silentSinceMs === null && answeredMs > since;
+      if (!isThere) continue;
+      if (best === null || rank(entry) > rank(best)) best = entry;
     }
     return best;
   }
@@ -232,10 +233,12 @@ export class DatacenterServers {
   }
 }
 
-/** A new one counts as alive: what the pool says of it is told next. */
+/** Who is known to be there comes before who is near. */
+const rank = ({ known, isNear }: Entry): number => (known.isAlive ? 2 : 0) + (isNear ? 1 : 0);
+
 function fresh(known: KnownServer): Entry {
   return {
-    known: { ...known, isAlive: true },
+    known,
     isNear: true,
     silentSinceMs: null,
     why: "",

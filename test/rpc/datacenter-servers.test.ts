@@ -1,101 +1,66 @@
-// Which server of another datacenter is asked next.
+// The servers of another datacenter: what the WAN pool says of them is old news beside what they say themselves.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Timers } from "../../src/host/timers.ts";
 import { DatacenterServers, type KnownServer } from "../../src/rpc/datacenter-servers.ts";
 import type { Peer } from "../../src/rpc/peer-door.ts";
-import { OperationalError } from "../../src/types/error.ts";
 import { Random } from "../../src/util/random.ts";
 
-const server = (id: string, distanceMs: number | null = null, isAlive = true): KnownServer => ({
-  peer: { id, address: `${id}:8300`, datacenter: "dc2" },
+const server = (id: string, isAlive: boolean): KnownServer => ({
+  peer: { id, address: `10.0.0.${id.slice(1)}:8300`, datacenter: "dc2" },
   name: `${id}.dc2`,
   isAlive,
-  distanceMs,
+  distanceMs: null,
 });
 
-/** Servers with a clock, and those of them that answer a ping. */
-function make(known: KnownServer[], seed = 1) {
-  const clock = { now: 0 };
-  const answering = new Set<string>();
-  const pings: string[] = [];
+function makeServers(first: readonly KnownServer[], answers: (peer: Peer) => boolean) {
+  const state = { known: first, nowMs: 0 };
+  const now = (): number => state.nowMs;
   const servers = new DatacenterServers({
-    timers: new Timers({ now: () => clock.now, wakeAt: () => {} }),
-    random: new Random(seed),
-    now: () => clock.now,
-    ping: ({ id, address }: Peer) => {
-      pings.push(id);
-      return answering.has(id)
-        ? Promise.resolve()
-        : Promise.reject(new OperationalError("timeout", `${address}: no answer in time`));
-    },
-    known: () => known,
+    timers: new Timers({ now, wakeAt: () => {} }),
+    random: new Random(1),
+    now,
+    ping: async (peer) => assert.ok(answers(peer), "no answer in time"),
+    known: () => state.known,
   });
-  return { servers, clock, answering, pings, known };
+  const tell = (known: readonly KnownServer[]): void => {
+    state.known = known;
+    servers.update();
+  };
+  return { servers, state, tell };
 }
 
-test("servers of a datacenter: near ones come first, and askers spread over them", async () => {
-  const known = [server("far", 80), server("a", 20), server("b", 21), server("c", null)];
-  const chosen = new Set<string>();
-  for (let seed = 1; seed < 40; seed += 1) chosen.add((await make(known, seed).servers.choose()).id);
-  assert.deepEqual([...chosen].sort(), ["a", "b", "c"]);
+const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+test("datacenter servers: one that the pool gives up late is asked, and what it is doing goes on when it answers", async () => {
+  const { servers, tell } = makeServers([server("s1", true)], () => true);
+  const peer = (await servers.choose()) as Peer;
+  servers.answered(peer);
+  tell([server("s1", false)]);
+  assert.equal(servers.lost(peer), null, "nothing but the pool speaks against it");
+  await settled();
+  assert.equal(servers.lost(peer), null);
+  assert.equal(servers.isSilent, false);
+  assert.equal((await servers.choose()).id, "s1");
 });
 
-test("servers of a datacenter: an asker stays with one until it fails, and comes back to it only after a while", async () => {
-  const { servers, clock } = make([server("a"), server("b")]);
-  const before = await servers.choose();
-  for (let i = 0; i < 10; i += 1) assert.equal(await servers.choose(), before);
-  servers.failed(before, "it broke");
-  const after = await servers.choose();
-  assert.notEqual(after.id, before.id);
-  assert.equal(servers.lost(before), "it broke");
-  assert.equal(servers.lost(after), null);
-  clock.now += 31_000;
-  assert.equal((await servers.choose()).id, before.id);
+test("datacenter servers: one that the pool gives up and that does not answer is lost", async () => {
+  const { servers, tell } = makeServers([server("s1", true)], () => false);
+  const peer = (await servers.choose()) as Peer;
+  tell([server("s1", false)]);
+  await settled();
+  assert.match(servers.lost(peer) ?? "", /no answer in time/);
+  assert.ok(servers.isSilent);
+  await assert.rejects(async () => servers.choose(), /s1\.dc2 at 10\.0\.0\.1:8300: no answer in time/);
 });
 
-test("servers of a datacenter: when none answers each is pinged, once in a while, and the error says what is wrong with each", async () => {
-  const { servers, clock, answering, pings } = make([server("a"), server("b", null, false)]);
-  servers.failed(await servers.choose(), "a:8300: connection refused");
-  await assert.rejects(Promise.resolve(servers.choose()), {
-    code: "unreachable",
-    message: /a\.dc2 at a:8300: no answer in time; b\.dc2 at b:8300: no answer in time|b\.dc2 .*; a\.dc2 /,
-  });
-  assert.deepEqual(pings.sort(), ["a", "b"]);
-  await assert.rejects(Promise.resolve(servers.choose()));
-  assert.equal(pings.length, 2, "they are not pinged again at once");
-  clock.now += 2001;
-  // The pool still holds it for failed.
-  answering.add("b");
-  assert.equal((await servers.choose()).id, "b");
-  assert.equal((await servers.choose()).id, "b");
-  assert.equal(pings.length, 4);
-});
-
-test("servers of a datacenter: who lets somebody wait is pinged, and all others with it; one that has just answered is not", async () => {
-  const { servers, pings, answering, clock } = make([server("a"), server("b"), server("c")]);
-  const used = await servers.choose();
-  servers.answered(used);
-  assert.equal(servers.doubt(used), false);
-  clock.now += 600;
-  answering.add("c");
-  let told = 0;
-  servers.onChange(() => (told += 1));
-  assert.equal(servers.doubt(used), true);
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  assert.deepEqual(pings.sort(), ["a", "b", "c"]);
-  assert.ok(told > 0);
-  assert.equal((await servers.choose()).id, "c");
-});
-
-test("servers of a datacenter: one that moved, or left, is lost for who waits for it", async () => {
-  const { servers, known } = make([server("a")]);
-  const { peer } = known[0] as KnownServer;
-  known[0] = { ...(known[0] as KnownServer), peer: { ...peer, address: "elsewhere:8300" } };
-  servers.update();
-  assert.match(servers.lost(peer) ?? "", /has left, or its address is another/);
-  assert.equal((await servers.choose()).address, "elsewhere:8300");
-  known.length = 0;
-  servers.update();
-  await assert.rejects(Promise.resolve(servers.choose()), /none of its servers is known/);
+test("datacenter servers: who is known to be there comes before who answered when it was given up", async () => {
+  const { servers, tell } = makeServers([server("s1", true)], () => true);
+  servers.answered((await servers.choose()) as Peer);
+  tell([server("s1", false), server("s2", true)]);
+  await settled();
+  assert.equal((await servers.choose()).id, "s2");
+  tell([server("s1", false), server("s2", true), server("s3", false)]);
+  servers.failed(server("s2", true).peer, "connection refused");
+  assert.equal((await servers.choose()).id, "s1", "its own answer is worth more than the pool's word");
 });
