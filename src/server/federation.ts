@@ -82,12 +82,12 @@ export class Federation implements FederationView {
     const { datacenter } = this.#host;
     if (primary.Datacenter !== datacenter)
       throw new OperationalError(
-        "refused",
+        "not-primary",
         `${datacenter} is not the primary datacenter${since(primary)}: ${primary.Datacenter} is; nothing was written`,
       );
     if (forwarded !== undefined && forwarded.epoch > primary.Epoch)
       throw new OperationalError(
-        "refused",
+        "not-primary",
         `${datacenter} has not heard yet who the primary datacenter is since epoch ${forwarded.epoch}; nothing was written`,
       );
   }

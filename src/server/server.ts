@@ -383,7 +383,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     sample: Sample | null = null,
   ): CommandResult | Promise<CommandResult> {
     // Where several datacenters write the same keys, the time decides between writes that knew nothing of each other.
-    const said = this.#state.stamping ? { ...command, atMs: this.wallMs } : command;
+    const isStamped = this.#state.stamping && command.type !== "server.restore";
+    const said = isStamped ? { ...command, atMs: this.wallMs } : command;
     const pending = new Pending<LoggedCommand, CommandResult>(encode(said), said, startedMs, sample);
     this.#instruments.proposals.add(1);
     this.#running.propose(pending);

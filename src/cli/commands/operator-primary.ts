@@ -29,7 +29,7 @@ const move: Command = {
   synopsis: "Makes another datacenter the primary",
   operands: "[options] DATACENTER",
   help: `The present primary steps down, and the other datacenter takes over what it had and is the primary from then on. In
-between, for less than a second when the link is good, nobody is: writes of configuration entries are refused and say so.
+between, for less than a second when the link is good, nobody is: writes of configuration entries wait.
 
 Look with -dry-run. Without -force nothing is done while the present primary cannot be reached or the other datacenter is
 behind. With -force, and without the present primary, what only that has is lost: should it still run, it gives way as
