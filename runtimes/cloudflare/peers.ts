@@ -28,7 +28,7 @@ export async function serveCall(
   const refusal = gateway.refusal(path, null, from);
   if (refusal !== null) return new Response(null, { status: refusal });
   if (Number(request.headers.get("content-length") ?? 0) > CALL_BYTES_MAX) return new Response(null, { status: 413 });
-  const answer = await gateway.handle(path, new Uint8Array(await request.arrayBuffer()));
+  const answer = await gateway.handle(path, new Uint8Array(await request.arrayBuffer()), from);
   return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { "Content-Type": "application/octet-stream" } });
 }
 

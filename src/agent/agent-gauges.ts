@@ -42,6 +42,20 @@ export function agentGauges(agent: GaugedAgent): GaugeSource {
   };
 }
 
+/** How replication stands, of a leader: Consul's names where it has them, `leader.replication.config-entries.status` and `.index`. */
+function replicationGauges(server: Server, gauge: Parameters<GaugeSource>[0]): void {
+  for (const { name, isFailing, index, behindMs, status } of server.federation.links) {
+    const { kind, source, prefix } = name;
+    const labels: Labels = [["source", source], ...(kind === "kv" ? ([["prefix", prefix]] as const) : [])];
+    const metric = `leader.replication.${kind}`;
+    gauge(`${metric}.status`, isFailing ? 0 : 1, "Tracks if replication from another datacenter works", labels);
+    gauge(`${metric}.index`, index, "Tracks the source's index that is here", labels);
+    gauge(`${metric}.lag_ms`, behindMs, "Tracks for how many milliseconds something may be missing here", labels);
+    if (kind === "kv")
+      gauge(`${metric}.conflicts`, status.conflicts, "Tracks how many keys were written on both sides at once", labels);
+  }
+}
+
 function serverGauges(server: Server, datacenter: Labels, gauge: Parameters<GaugeSource>[0]): void {
   const { raft, leading } = server;
   gauge("server.isLeader", leading ? 1 : 0, "Tracks if the server is a leader");
@@ -67,6 +81,7 @@ function serverGauges(server: Server, datacenter: Labels, gauge: Parameters<Gaug
     health === null ? Number.NaN : health.servers.filter(({ diverged }) => diverged).length,
     "Tracks how many servers hold a state other than the leader's at the same index",
   );
+  replicationGauges(server, gauge);
   const usage = server.state.usage().value;
   gauge("state.nodes", usage.nodes, "Measures the current number of nodes registered", datacenter);
   gauge("state.services", usage.services, "Measures the current number of unique services registered", datacenter);

@@ -123,7 +123,7 @@ export class Agent implements Topology {
       handle: (path, bytes, from) => {
         if (path === this.#pool.path) return this.#pool.handle(from, bytes);
         if (path === this.#wan?.path) return this.#wan.handle(from, bytes);
-        return this.#door.handle(path, bytes);
+        return this.#door.handle(path, bytes, from);
       },
     });
     const peers = new GatewayPeers({
@@ -134,8 +134,10 @@ export class Agent implements Topology {
     });
     const client = new PeerClient(identity, peers, new RequestIds((length) => platform.random(length)));
     const outcomes = new RequestOutcomes(() => platform.now());
-    this.#door = new PeerDoor(identity, (error) =>
-      this.log.error("a call of another agent failed: this is a bug", { error }),
+    this.#door = new PeerDoor(
+      identity,
+      (error) => this.log.error("a call of another agent failed: this is a bug", { error }),
+      (from, why) => this.encryption.refusals.note(from, why),
     );
     this.#pool = this.#makePool();
     this.#wan = config.server ? this.#makeWan(client) : null;
@@ -268,6 +270,8 @@ export class Agent implements Topology {
       self: () => this.self,
       members: () => this.#members,
       servers: () => serversOf(this.#pool.members, this.datacenter).filter(({ id }) => id !== this.config.nodeId),
+      // The pools end together with the agent.
+      tagsChanged: (tags) => void Promise.all([this.#pool.setTags(tags), this.#wan?.setTags(tags)]).catch(() => {}),
       leaderFound: () => this.local.serverUp(),
       failed: (error) => this.#failed(error),
     });
@@ -312,9 +316,10 @@ export class Agent implements Topology {
     await discardStaleBackups(this.platform.blobs);
     await this.encryption.start();
     // A leader asks the pool at once who is there: this agent must be.
-    await this.#pool.start();
+    await this.#serverPart?.loadTags();
+    await this.#pool.start(this.#serverPart?.tags);
     await this.#serverPart?.start();
-    await this.#wan?.start();
+    await this.#wan?.start(this.#serverPart?.tags);
     this.#servers?.start();
     await this.local.start();
     this.metrics.start();
@@ -401,7 +406,8 @@ export class Agent implements Topology {
 
   /** The body of /v1/agent/self. */
   describe(): unknown {
-    return describeAgent(this.config, this.coordinate, shownMember(this.#pool.self), this.statistics());
+    const primary = this.#serverPart?.server.federation.primary.Datacenter ?? this.config.primaryDatacenter;
+    return describeAgent(this.config, primary, this.coordinate, shownMember(this.#pool.self), this.statistics());
   }
 
   statistics(): UserMap<UserMap> {

@@ -10,6 +10,10 @@ const ANSWER_HEAD = Uint8Array.of(VERSION);
 const HEAD_BYTES = 3;
 const DATACENTER_BYTES_MAX = 255;
 
+/** What to do about agents of two datacenters in one LAN pool. */
+export const DATACENTER_ADVICE: string =
+  "Correct the `datacenter` of one of them, or join the datacenters by their servers' WAN pools (-retry-join-wan, join -wan)";
+
 /** One pool: all members of the WAN pool say the same, those of a LAN pool name their datacenter. */
 export interface PoolScope {
   readonly kind: PoolKind;
@@ -26,14 +30,15 @@ export function requestHead({ kind, datacenter }: PoolScope): Uint8Array {
 export function openRequest(bytes: Uint8Array, own: PoolScope): Uint8Array | string | null {
   if (bytes.length < HEAD_BYTES) return null;
   const [version, kindByte, length] = bytes as unknown as [number, number, number];
-  if (version !== VERSION) return `this agent speaks version ${VERSION} of gossip, not ${version}`;
+  if (version !== VERSION)
+    return `this agent speaks version ${VERSION} of gossip, not ${version}: run the same version of the program on both`;
   const kind = KINDS[kindByte];
   if (kind === undefined || bytes.length < HEAD_BYTES + length) return null;
   if (kind !== own.kind)
-    return `this is the ${NAMES[own.kind]} pool of datacenter '${own.datacenter}', and the call is for a ${NAMES[kind]} pool`;
+    return `this is the ${NAMES[own.kind]} pool of datacenter '${own.datacenter}', and the call is for a ${NAMES[kind]} pool: look at the ports`;
   const datacenter = text(bytes.subarray(HEAD_BYTES, HEAD_BYTES + length));
   if (kind === "lan" && datacenter !== own.datacenter)
-    return `this is datacenter '${own.datacenter}', and the call is for agents of datacenter '${datacenter}'`;
+    return `this is datacenter '${own.datacenter}', and the call is for agents of datacenter '${datacenter}'. ${DATACENTER_ADVICE}`;
   return bytes.subarray(HEAD_BYTES + length);
 }
 

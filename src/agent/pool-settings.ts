@@ -5,6 +5,8 @@ import { GOSSIP_LIMITS, LAN_TIMINGS, WAN_TIMINGS } from "../gossip/options.ts";
 import type { GossipOptions, GossipTimings, MergeRule } from "../gossip/types.ts";
 import { assert } from "../util/assert.ts";
 import { joinHostPort } from "../util/ip-address.ts";
+import { CLUSTER_TAG } from "./cluster-id.ts";
+import { DATACENTER_ADVICE } from "./pool-envelope.ts";
 import { MEMBER_VERSIONS, memberTags, RECONNECT_TIMEOUT_TAG } from "./member-tags.ts";
 
 /** The pool of a datacenter, or the one of servers of all datacenters. */
@@ -75,14 +77,25 @@ function timingsOf(pool: GossipPool, kind: PoolKind): GossipTimings {
   };
 }
 
+/** Two clusters of one datacenter name would be taken for one. */
+const CLUSTER_RULE: MergeRule = {
+  type: "agree",
+  tag: CLUSTER_TAG,
+  within: "dc",
+  message:
+    "Member '{name}' is of another cluster than '{other}', though both call their datacenter '{within}': give the datacenter of one of " +
+    "them another name, or, if it was to be one cluster, start the new servers with empty data directories and without -bootstrap",
+};
+
 function lanRules(datacenter: string): MergeRule[] {
   return [
     {
       type: "one-of",
       tag: "dc",
       values: [datacenter],
-      message: `Member '{name}' part of wrong datacenter '{value}'; this one is '${datacenter}'`,
+      message: `Member '{name}' part of wrong datacenter '{value}'; this one is '${datacenter}'. ${DATACENTER_ADVICE}`,
     },
+    CLUSTER_RULE,
     {
       type: "one-of",
       tag: "segment",
@@ -95,4 +108,5 @@ function lanRules(datacenter: string): MergeRule[] {
 
 const WAN_RULES: readonly MergeRule[] = [
   { type: "one-of", tag: "role", values: ["consul"], message: "Member '{name}' is not a server" },
+  CLUSTER_RULE,
 ];

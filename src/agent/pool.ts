@@ -25,6 +25,7 @@ import { OperationalError } from "../types/error.ts";
 import type { UserMap } from "../types/records.ts";
 import { Random, seedOf } from "../util/random.ts";
 import { toUserMap } from "../util/user-map.ts";
+import { RefusalLog } from "../rpc/refusal-log.ts";
 import type { Logger, Logs } from "./logs.ts";
 import { plainIp, resolveAddresses, splitHostPort } from "./pool-address.ts";
 import { PoolCalls } from "./pool-calls.ts";
@@ -96,6 +97,7 @@ export class Pool {
   readonly #snapshot: PoolSnapshot;
   readonly #calls: PoolCalls;
   readonly #instruments: PoolInstruments;
+  readonly #refusals: RefusalLog;
   /** Answers that are owed, by request. */
   readonly #open = new Map<number, (answer: Answer) => void>();
   /** The agent's own requests to the machine, by `ref`. */
@@ -127,6 +129,10 @@ export class Pool {
       },
     });
     this.#instruments = poolInstruments(options.meter, kind);
+    this.#refusals = new RefusalLog(
+      () => platform.now(),
+      (message, fields) => this.#log.warn(message, fields),
+    );
     this.#calls = new PoolCalls({
       scope: options,
       path: this.path,
@@ -161,9 +167,10 @@ export class Pool {
 
   /**
    * Takes part from now on, and looks for others: those of a former life and those of `retry_join`, without waiting for them.
+   * @param tags what to say of itself, when that is more than the settings do.
    * @throws OperationalError when what a former life remembered cannot be read.
    */
-  async start(): Promise<void> {
+  async start(tags?: Tags): Promise<void> {
     const { rejoinAfterLeave, retryJoin, gossip, listener } = this.#options;
     const memory = await this.#snapshot.load();
     if (this.#host.stopped) return;
@@ -174,6 +181,7 @@ export class Pool {
     this.#isStarted = true;
     if (memory === null) this.#dispatch({ type: "start" });
     else this.#dispatch({ type: "start", times: { member: memory.memberTime, event: memory.eventTime } });
+    if (tags !== undefined) void this.setTags(tags);
     this.#snapshot.touch();
     void this.#joiner.rejoin(this.#remembered, gossip.timings.reconnectIntervalMs);
     void this.#joiner.retryJoin(retryJoin, () => listener.joinExhausted());
@@ -321,7 +329,7 @@ export class Pool {
   #answer(from: string, bytes: Uint8Array): Answer | Promise<Answer> {
     const opened = openRequest(bytes, this.#options);
     if (typeof opened === "string") {
-      this.#log.debug("refused a call", { from, error: opened });
+      this.#refusals.note(from, opened);
       return { type: "refused", reason: "vetoed", text: opened };
     }
     const message = opened === null ? null : decodeRequest(opened);
@@ -329,9 +337,13 @@ export class Pool {
     if (!this.#isStarted || this.#host.stopped)
       return { type: "refused", reason: "left", text: `'${this.#gossip.name}' takes no part` };
     if (this.#open.size >= OPEN_REQUESTS_MAX) return { type: "refused", reason: "left", text: "too many requests" };
+    const isJoin = message.type === "push-pull" && message.join;
     return new Promise((resolve) => {
       this.#lastId += 1;
-      this.#open.set(this.#lastId, resolve);
+      this.#open.set(this.#lastId, (answer) => {
+        if (isJoin && answer.type === "refused") this.#refusals.note(from, answer.text);
+        resolve(answer);
+      });
       this.#dispatch({ type: "request", id: this.#lastId, from: plainIp(from), message });
     });
   }

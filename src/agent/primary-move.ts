@@ -110,8 +110,7 @@ export async function planPrimaryMove(agent: MovingAgent, to: string): Promise<P
     if (link?.state === "following" && route.topology.datacenter !== to)
       plan.impossible = `${primary.Datacenter} cannot be reached from here, but ${to} reaches it: ask an agent there`;
     plan.refusals.push(
-      `${primary.Datacenter} cannot be reached: if it still runs, it takes writes until it hears of the move, and they are lost` +
-        (source === undefined ? "" : `: ${source.error}`),
+      `${primary.Datacenter} cannot be reached: if it still runs, it takes writes until it hears of the move, and they are lost`,
     );
     return plan;
   }

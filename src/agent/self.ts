@@ -10,6 +10,7 @@ import { CONSUL_VERSION, VERSION } from "../version.ts";
 /** The body of /v1/agent/self. */
 export function describeAgent(
   config: AgentConfig,
+  primaryDatacenter: string,
   coordinate: unknown,
   member: AgentMember,
   stats: UserMap<UserMap>,
@@ -17,7 +18,7 @@ export function describeAgent(
   return {
     Config: {
       Datacenter: config.datacenter,
-      PrimaryDatacenter: config.primaryDatacenter,
+      PrimaryDatacenter: primaryDatacenter,
       NodeName: config.nodeName,
       NodeID: config.nodeId,
       BindAddr: config.bindAddress,

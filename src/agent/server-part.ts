@@ -2,6 +2,7 @@
 // reach it, and the work of a leader that needs to know the members of the LAN pool.
 import type { AgentConfig, RaftConfig } from "../config/config-types.ts";
 import { configEntrySet, readConfigEntry } from "../endpoint/config-entry.ts";
+import type { Tags } from "../gossip/types.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Platform } from "../platform.ts";
 import { LEASE_SHARE } from "../raft/options.ts";
@@ -22,7 +23,9 @@ import { nsPerMs } from "../util/duration.ts";
 import type { Sample } from "../util/instrument.ts";
 import { joinHostPort } from "../util/ip-address.ts";
 import { userMap } from "../util/user-map.ts";
+import { CLUSTER_TAG, ClusterId } from "./cluster-id.ts";
 import type { Logs } from "./logs.ts";
+import { memberTags } from "./member-tags.ts";
 import type { Metrics } from "./metrics.ts";
 import { failoverOf } from "./prepared-queries.ts";
 import { Servers } from "./servers.ts";
@@ -51,6 +54,8 @@ export interface ServerPartOptions {
   members(): readonly Member[];
   /** The other servers of the pool that can be called. */
   servers(): readonly Peer[];
+  /** This server says this of itself from now on. */
+  tagsChanged(tags: Tags): void;
   /** There is a leader, maybe another one than before. */
   leaderFound(): void;
   failed(error: unknown): void;
@@ -105,6 +110,7 @@ export class ServerPart {
   readonly server: Server;
   readonly #options: ServerPartOptions;
   readonly #servers: Servers;
+  readonly #cluster: ClusterId;
   readonly #configEntries: readonly ConfigEntryInput[];
   #timer: Timer | null = null;
   #led = false;
@@ -151,7 +157,13 @@ export class ServerPart {
       failed: options.failed,
     });
     this.server.serve(door);
+    this.#cluster = new ClusterId({
+      blobs: platform.blobs,
+      changed: () => options.tagsChanged(this.tags),
+      failed: (error) => logger.error("failed to write the cluster's id", { error }),
+    });
     this.#servers = new Servers({
+      cluster: this.#cluster,
       server: this.server,
       client,
       timers,
@@ -189,6 +201,18 @@ export class ServerPart {
       onChange: (listener) => server.onChange(listener),
       untilChange: (timeoutMs) => server.untilChange(timeoutMs),
     };
+  }
+
+  /** Reads what is kept of what this server says of itself. */
+  loadTags(): Promise<void> {
+    return this.#cluster.load();
+  }
+
+  /** What this server says of itself. */
+  get tags(): Tags {
+    const tags = memberTags(this.#options.config);
+    if (this.#cluster.value !== "") tags[CLUSTER_TAG] = this.#cluster.value;
+    return tags;
   }
 
   async start(): Promise<void> {
@@ -238,6 +262,7 @@ export class ServerPart {
       log.info("cluster leadership acquired");
       log.info("New leader elected", { payload: config.nodeName });
       this.#absentSinceMs.clear();
+      this.#cluster.leading(this.server.raft.configuration);
       this.#reconcile();
       this.#initialiseAutopilot();
       void this.#bootstrapConfigEntries();

@@ -6,6 +6,7 @@
 // group in work names among its own has lost its disk: it gets nothing from here, and waits for an operator.
 import { decode, encode } from "../codec/value.ts";
 import type { Timer, Timers } from "../host/timers.ts";
+import type { ClusterId } from "./cluster-id.ts";
 import { isConfiguration, makeConfiguration } from "../raft/configuration.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { Peer, PeerClient, PeerDoor } from "../rpc/peer-door.ts";
@@ -33,11 +34,14 @@ interface Hello {
   configuration: Configuration;
   /** The ids of the empty servers it knows, its own among them, sorted. */
   knows: readonly string[];
+  /** The cluster it belongs to; "" when it does not know. */
+  cluster: string;
 }
 
 /** What it needs of the agent. */
 export interface ServersOptions {
   readonly server: Server;
+  readonly cluster: ClusterId;
   readonly client: PeerClient;
   readonly timers: Timers;
   /** This server, and where it takes calls. */
@@ -56,7 +60,7 @@ const KNOWN_MAX = 256;
 /** True for what a server says of itself. */
 function isHello(hello: unknown): hello is Hello {
   if (typeof hello !== "object" || hello === null) return false;
-  const { member, address, state, configuration, knows } = hello as Record<string, unknown>;
+  const { member, address, state, configuration, knows, cluster } = hello as Record<string, unknown>;
   const isKnown = state === "empty" || state === "begun" || state === "working";
   // Who is empty has no configuration yet, and an empty one is none.
   const { servers } = (configuration ?? {}) as { servers?: unknown };
@@ -65,6 +69,7 @@ function isHello(hello: unknown): hello is Hello {
     isKnown &&
     isMember(member) &&
     typeof address === "string" &&
+    typeof cluster === "string" &&
     (isEmpty || isConfiguration(configuration)) &&
     Array.isArray(knows) &&
     knows.every((id) => typeof id === "string")
@@ -161,6 +166,7 @@ export class Servers {
       state,
       configuration: raft.configuration,
       knows: this.#empty(),
+      cluster: this.#options.cluster.value,
     };
   }
 
@@ -187,6 +193,9 @@ export class Servers {
     if (!this.#known.has(member.id) && this.#known.size >= KNOWN_MAX)
       throw new OperationalError("refused", `there are ${KNOWN_MAX} servers already`);
     this.#known.set(member.id, { hello });
+    const { servers } = this.#options.server.raft.configuration;
+    const isOfOne = (id: string): boolean => servers.some((each) => each.id === id);
+    if (isOfOne(member.id) && isOfOne(this.#options.self().id)) this.#options.cluster.heard(hello.cluster);
     this.#sayIfLost(hello);
   }
 

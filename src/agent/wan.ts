@@ -5,7 +5,7 @@
 // https://developer.hashicorp.com/consul/docs/architecture/gossip#wan-gossip-pool
 import type { AgentMember } from "../client/types.ts";
 import type { AgentConfig } from "../config/config-types.ts";
-import type { MemberView } from "../gossip/types.ts";
+import type { MemberView, Tags } from "../gossip/types.ts";
 import type { Timer, Timers } from "../host/timers.ts";
 import type { Peers, Platform } from "../platform.ts";
 import type { PeerClient } from "../rpc/peer-door.ts";
@@ -115,11 +115,17 @@ export class Wan {
     });
   }
 
-  async start(): Promise<void> {
+  /** @param tags what this server says of itself. */
+  async start(tags?: Tags): Promise<void> {
     this.#gateways.start();
     if (this.#pool === null) return;
-    await this.#pool.start();
+    await this.#pool.start(tags);
     this.#floodIn(FLOOD_SOON_MS);
+  }
+
+  /** It says this of itself from now on. @throws OperationalError when the pool is being left, or has ended. */
+  async setTags(tags: Tags): Promise<void> {
+    await this.#pool?.setTags(tags);
   }
 
   async leave(): Promise<void> {

@@ -2,6 +2,7 @@
 // second time a text comes it is the number of its place among those before. There is one spelling only, so equal values
 // have equal bytes, and the reader takes no other. It trusts nothing, never throws, and allocates for what is there.
 import { utf8 } from "../util/bytes.ts";
+import { allocate } from "../util/slab.ts";
 
 const CAPACITY_MIN = 512;
 const SEVEN_BITS = 0x7f;
@@ -11,12 +12,18 @@ const GROUPS_MAX = 8;
 const FLOAT_BYTES = 8;
 const NOTHING = new Uint8Array(0);
 
+/** Up to here a loop over the characters beats a call of the engine's encoder. */
+const LOOP_CHARS_MAX = 48;
+
+const floatBytes = new Uint8Array(FLOAT_BYTES);
+const floatView = new DataView(floatBytes.buffer);
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Writes values one after another into room that grows. */
 export class CompactWriter {
   readonly #texts = new Map<string, number>();
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(CAPACITY_MIN);
+  #bytes: Uint8Array<ArrayBuffer> = allocate(CAPACITY_MIN);
   #at = 0;
 
   byte(value: number): void {
@@ -36,7 +43,8 @@ export class CompactWriter {
 
   float(value: number): void {
     this.#grow(FLOAT_BYTES);
-    new DataView(this.#bytes.buffer).setFloat64(this.#at, value);
+    floatView.setFloat64(0, value);
+    this.#bytes.set(floatBytes, this.#at);
     this.#at += FLOAT_BYTES;
   }
 
@@ -52,7 +60,25 @@ export class CompactWriter {
     if (place !== undefined) return this.count(place);
     this.#texts.set(value, this.#texts.size + 1);
     this.byte(0);
-    this.bytes(utf8(value));
+    if (!this.#ascii(value)) this.bytes(utf8(value));
+  }
+
+  /** Writes a short text that is all ASCII; false, and nothing written, when it is not. */
+  #ascii(value: string): boolean {
+    const { length } = value;
+    if (length > LOOP_CHARS_MAX) return false;
+    this.#grow(1 + length);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    // One group of seven bits holds the length.
+    bytes[at++] = length;
+    for (let i = 0; i < length; i += 1) {
+      const code = value.charCodeAt(i);
+      if (code > SEVEN_BITS) return false;
+      bytes[at++] = code;
+    }
+    this.#at = at;
+    return true;
   }
 
   /** What was written; valid until the next write. */
@@ -123,7 +149,8 @@ export class CompactReader {
   /** A finite number. */
   float(): number {
     if (!this.#has(FLOAT_BYTES)) return 0;
-    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#at, FLOAT_BYTES).getFloat64(0);
+    for (let at = 0; at < FLOAT_BYTES; at += 1) floatBytes[at] = this.#bytes[this.#at + at]!;
+    const value = floatView.getFloat64(0);
     this.#at += FLOAT_BYTES;
     if (Number.isFinite(value)) return value;
     this.isBad = true;

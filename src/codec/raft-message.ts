@@ -3,7 +3,7 @@
 // from `prevIndex`. A batch is a sequence of messages, each behind its length. Decoding trusts nothing but the shape of
 // the numbers, which the Raft machine checks itself (raft/message-check.ts).
 import type { AppendEntries, Entry, EntryKind, Message } from "../raft/types.ts";
-import { concat } from "../util/bytes.ts";
+import { allocate } from "../util/slab.ts";
 
 const TYPES: readonly Message["type"][] = [
   "request-vote",
@@ -22,8 +22,15 @@ const LENGTH_BYTES = 4;
 const ENTRY_HEADER_BYTES = 1 + NUMBER_BYTES + LENGTH_BYTES;
 /** Type, six numbers and the count of entries. */
 const APPEND_HEADER_BYTES = 1 + 6 * NUMBER_BYTES + LENGTH_BYTES;
-/** Longer than any message without entries. */
-const SMALL_BYTES_MAX = 64;
+/** Of the messages without entries, by type. */
+const SIZES: Record<Exclude<Message["type"], "append-entries">, number> = {
+  "request-vote": 2 + 3 * NUMBER_BYTES,
+  "vote-response": 2 + NUMBER_BYTES,
+  "append-response": 2 + 6 * NUMBER_BYTES,
+  "timeout-now": 1 + NUMBER_BYTES,
+  "read-index": 1 + 2 * NUMBER_BYTES,
+  "read-index-response": 2 + 3 * NUMBER_BYTES,
+};
 
 /** One message goes to all followers that stand at the same place: its bytes are made once. */
 const made = new WeakMap<AppendEntries, Uint8Array>();
@@ -41,29 +48,28 @@ export function encodeMessage(message: Message): Uint8Array {
 
 /** The message that the bytes are, or null when they are none. Its data is a copy: the bytes may be reused. */
 export function decodeMessage(bytes: Uint8Array): Message | null {
-  const reader = new Reader(bytes);
-  const message = read(reader);
-  return message !== null && !reader.isShort && reader.left === 0 ? message : null;
+  return readWhole(new Reader(bytes, 0, bytes.length));
 }
 
 /** Encoded messages as one sequence of bytes. */
 export function encodeBatch(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (const { length } of messages) size += LENGTH_BYTES + length;
+  const writer = new Writer(size);
   for (const message of messages) {
-    const length = new Uint8Array(LENGTH_BYTES);
-    new DataView(length.buffer).setUint32(0, message.length);
-    parts.push(length, message);
+    writer.length(message.length);
+    writer.bytes(message);
   }
-  return concat(parts);
+  return writer.written();
 }
 
 /** The messages of a batch; null when any of it is none. */
 export function decodeBatch(bytes: Uint8Array): Message[] | null {
-  const reader = new Reader(bytes);
+  const reader = new Reader(bytes, 0, bytes.length);
   const messages: Message[] = [];
   while (reader.left > 0) {
-    const part = reader.bytes(reader.length());
-    const message = reader.isShort ? null : decodeMessage(part);
+    const part = reader.part(reader.length());
+    const message = reader.isShort ? null : readWhole(part);
     if (message === null) return null;
     messages.push(message);
   }
@@ -71,7 +77,7 @@ export function decodeBatch(bytes: Uint8Array): Message[] | null {
 }
 
 function encodeNew(message: Message): Uint8Array<ArrayBuffer> {
-  const writer = new Writer(message.type === "append-entries" ? sizeOf(message) : SMALL_BYTES_MAX);
+  const writer = new Writer(message.type === "append-entries" ? sizeOf(message) : SIZES[message.type]);
   writer.byte(TYPES.indexOf(message.type));
   writer.number(message.term);
   switch (message.type) {
@@ -130,6 +136,12 @@ function writeAppend(writer: Writer, message: AppendEntries): void {
   }
 }
 
+/** What the reader holds, all of it. */
+function readWhole(reader: Reader): Message | null {
+  const message = read(reader);
+  return message !== null && !reader.isShort && reader.left === 0 ? message : null;
+}
+
 function read(reader: Reader): Message | null {
   const type = TYPES[reader.byte()];
   const term = reader.number();
@@ -172,18 +184,18 @@ function read(reader: Reader): Message | null {
 }
 
 function readAppend(reader: Reader, term: number): AppendEntries | null {
-  const [prevIndex, prevTerm, commit, round, leaseMs] = [
-    reader.number(),
-    reader.number(),
-    reader.number(),
-    reader.number(),
-    reader.number(),
-  ];
+  const prevIndex = reader.number();
+  const prevTerm = reader.number();
+  const commit = reader.number();
+  const round = reader.number();
+  const leaseMs = reader.number();
   const count = reader.length();
   if (reader.isShort || count * ENTRY_HEADER_BYTES > reader.left) return null;
-  // One copy for all entries of the message, which the log keeps and lets go of at about the same time.
-  const own = new Reader(reader.bytes(reader.left).slice());
   const entries: Entry[] = [];
+  if (count === 0) return { type: "append-entries", term, prevIndex, prevTerm, commit, round, leaseMs, entries };
+  // One copy for all entries of the message, which the log keeps and lets go of at about the same time.
+  const bytes = reader.bytes(reader.left).slice();
+  const own = new Reader(bytes, 0, bytes.length);
   for (let i = 1; i <= count; i += 1) {
     const kind = KINDS[own.byte()];
     const entryTerm = own.number();
@@ -195,15 +207,13 @@ function readAppend(reader: Reader, term: number): AppendEntries | null {
   return { type: "append-entries", term, prevIndex, prevTerm, commit, round, leaseMs, entries };
 }
 
-/** Writes into room that is known to be enough. */
+/** Writes into room that is just enough. */
 class Writer {
   readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #view: DataView;
   #at = 0;
 
   constructor(size: number) {
-    this.#bytes = new Uint8Array(size);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes = allocate(size);
   }
 
   byte(value: number): void {
@@ -211,14 +221,18 @@ class Writer {
   }
 
   length(value: number): void {
-    this.#view.setUint32(this.#at, value);
-    this.#at += LENGTH_BYTES;
+    const bytes = this.#bytes;
+    const at = this.#at;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
+    this.#at = at + LENGTH_BYTES;
   }
 
   number(value: number): void {
-    this.#view.setUint32(this.#at, Math.floor(value / TWO_32));
-    this.#view.setUint32(this.#at + 4, value % TWO_32);
-    this.#at += NUMBER_BYTES;
+    this.length(Math.floor(value / TWO_32));
+    this.length(value % TWO_32);
   }
 
   bytes(value: Uint8Array): void {
@@ -227,7 +241,7 @@ class Writer {
   }
 
   written(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#at);
+    return this.#bytes;
   }
 }
 
@@ -236,17 +250,18 @@ const NOTHING = new Uint8Array(0);
 /** Reads from the front; past the end, or at a number past 2^53, it gives zeros and says so in `isShort`. */
 class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
+  readonly #end: number;
+  #at: number;
   isShort = false;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, from: number, end: number) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#at = from;
+    this.#end = end;
   }
 
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   byte(): number {
@@ -262,15 +277,15 @@ class Reader {
 
   length(): number {
     if (!this.#has(LENGTH_BYTES)) return 0;
-    const length = this.#view.getUint32(this.#at);
-    this.#at += LENGTH_BYTES;
-    return length;
+    const bytes = this.#bytes;
+    const at = this.#at;
+    this.#at = at + LENGTH_BYTES;
+    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
   }
 
   number(): number {
     if (!this.#has(NUMBER_BYTES)) return 0;
-    const value = this.#view.getUint32(this.#at) * TWO_32 + this.#view.getUint32(this.#at + 4);
-    this.#at += NUMBER_BYTES;
+    const value = this.length() * TWO_32 + this.length();
     if (Number.isSafeInteger(value)) return value;
     this.isShort = true;
     return 0;
@@ -280,6 +295,13 @@ class Reader {
     if (!this.#has(length)) return NOTHING;
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** A reader of the next bytes, which this one passes over. */
+  part(length: number): Reader {
+    const from = this.#at;
+    if (this.#has(length)) this.#at += length;
+    return new Reader(this.#bytes, from, this.#at);
   }
 
   #has(length: number): boolean {

@@ -23,6 +23,7 @@ export function kvReplicationOf(blocks: readonly RawObject[], datacenter: string
     const toPrefix = text("to_prefix") || prefix;
     const mode = text("mode") || "one-way";
     const conflict = text("conflict");
+    if (errors.length > before) continue;
     if (from === "") fault("from must name a datacenter");
     if (from === datacenter) fault(`from is this datacenter itself, ${quote(datacenter)}`);
     if (prefix === "")

@@ -41,12 +41,22 @@ function brokenRule(
   rules: readonly MergeRule[],
   table: MemberTable,
   others: readonly MemberRecord[],
+  isJoin: boolean,
 ): string | null {
   for (const rule of rules) {
     const value = record.tags[rule.tag] ?? "";
     let other = "";
     if (rule.type === "one-of") {
       if (rule.values.includes(value)) continue;
+    } else if (rule.type === "agree") {
+      if (value === "" || !isJoin) continue;
+      const isStranger = ({ name, tags }: MemberRecord): boolean =>
+        name !== record.name && (tags[rule.tag] ?? value) !== value && tags[rule.within] === record.tags[rule.within];
+      const stranger =
+        table.all.find(({ state, record: one }) => (state === "alive" || state === "suspect") && isStranger(one))
+          ?.record ?? others.find(isStranger);
+      if (stranger === undefined) continue;
+      other = stranger.name;
     } else {
       const isTwin = (one: MemberRecord): boolean => one.name !== record.name && one.tags[rule.tag] === value;
       const twin =
@@ -57,8 +67,9 @@ function brokenRule(
       if (twin === undefined) continue;
       other = twin.name;
     }
-    const fill: Record<string, string> = { name: record.name, value, other };
-    return rule.message.replaceAll(/\{(name|value|other)\}/g, (_, key: string) => fill[key] as string);
+    const within = rule.type === "agree" ? (record.tags[rule.within] ?? "") : "";
+    const fill: Record<string, string> = { name: record.name, value, other, within };
+    return rule.message.replaceAll(/\{(name|value|other|within)\}/g, (_, key: string) => fill[key] as string);
   }
   return null;
 }
@@ -71,17 +82,24 @@ export interface Admission {
   readonly table: MemberTable;
 }
 
-/** Why `record` may not be a member, or null. */
-export function vetoOf(record: MemberRecord, admission: Admission, others: readonly MemberRecord[] = []): Veto | null {
+/** Why `record` may not be a member, or null. `isJoin`: whoever brings it joins, with all that `others` are. */
+export function vetoOf(
+  record: MemberRecord,
+  admission: Admission,
+  others: readonly MemberRecord[] = [],
+  isJoin = false,
+): Veto | null {
   const { name, address } = record;
   if (address !== "" && !isAllowedAddress(address, admission.allowedNetworks)) {
     return { reason: "address", text: `Member '${name}' has an address that is not allowed: ${address}` };
   }
   if (!versionsMeet(record.versions, admission.versions)) {
     const { protocolMin, protocolMax, protocolCurrent } = record.versions;
-    const text = `Member '${name}' speaks protocol ${protocolCurrent} and understands ${protocolMin} to ${protocolMax}`;
+    const text =
+      `Member '${name}' speaks protocol ${protocolCurrent} and understands ${protocolMin} to ${protocolMax}: ` +
+      "run the same version of the program on both";
     return { reason: "protocol", text };
   }
-  const text = brokenRule(record, admission.mergeRules, admission.table, others);
+  const text = brokenRule(record, admission.mergeRules, admission.table, others, isJoin);
   return text === null ? null : { reason: "vetoed", text };
 }

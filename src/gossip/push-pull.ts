@@ -56,7 +56,7 @@ export function mergeState(core: Core, state: PoolState, isJoin: boolean, events
   const fresh = state.members.filter((row) => isNews(core, row)).map(({ member }) => member);
   const vetoed = new Set<string>();
   for (const record of fresh) {
-    const veto = vetoOf(record, { ...core.options, table: core.table }, fresh);
+    const veto = vetoOf(record, { ...core.options, table: core.table }, fresh, isJoin);
     if (veto === null) continue;
     core.drop(veto.reason);
     if (isJoin) return veto;

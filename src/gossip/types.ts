@@ -294,10 +294,13 @@ export interface GossipLimits {
 
 /**
  * Who may be in the pool. `one-of`: the tag has one of the values. `unique`: no other member that has not left has the same
- * value. `{name}`, `{value}` and `{other}` (the other member) in `message` are filled in.
+ * value. `agree`: members that are alive, and have the tag, have the same value where they have the same value of `within`; that
+ * is looked at when somebody joins, since only then pools meet. `{name}`, `{value}`, `{within}` and `{other}` (the other member)
+ * in `message` are filled in.
  */
 export type MergeRule =
   | { type: "one-of"; tag: string; values: readonly string[]; message: string }
+  | { type: "agree"; tag: string; within: string; message: string }
   | { type: "unique"; tag: string; message: string };
 
 /** What a machine is made of. */

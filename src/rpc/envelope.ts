@@ -6,6 +6,7 @@
 import { decode, encode } from "../codec/value.ts";
 import { type ErrorCode, OperationalError } from "../types/error.ts";
 import { concat, isUtf8, text, utf8 } from "../util/bytes.ts";
+import { allocate } from "../util/slab.ts";
 
 /** Agents of another version refuse each other. */
 const PROTOCOL_VERSION = 1;
@@ -45,29 +46,62 @@ export function encodeRequestHead({ datacenter, from, address, to, path }: Omit<
   ]);
 }
 
+/** Names of a request as they came lately, by the hash of their bytes: the same few heads come again and again. */
+const heads = new Map<number, { bytes: Uint8Array; names: readonly string[] }>();
+const HEADS_MAX = 1024;
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
 /**
  * The body is a view into `bytes`.
  * @throws OperationalError `unreachable` for what is no request: nothing was done, and nobody's request is at fault.
  */
 export function decodeRequest(bytes: Uint8Array): Envelope {
   requireVersion(bytes, "unreachable");
+  let end = HEADER_BYTES;
+  for (let i = 0; i < NAMES; i += 1) end += 1 + (bytes[end] ?? 0);
+  if (end > bytes.length) throw malformed();
+  let hash = FNV_OFFSET;
+  for (let at = HEADER_BYTES; at < end; at += 1) hash = Math.imul(hash ^ bytes[at]!, FNV_PRIME);
+  let head = heads.get(hash);
+  if (head === undefined || !isHead(head.bytes, bytes, end)) {
+    head = { bytes: bytes.slice(0, end), names: namesOf(bytes) };
+    if (heads.size >= HEADS_MAX) heads.clear();
+    heads.set(hash, head);
+  }
+  const [datacenter, from, address, to, path] = head.names as [string, string, string, string, string];
+  return { datacenter, from, address, to, path, body: bytes.subarray(end) };
+}
+
+function isHead(head: Uint8Array, bytes: Uint8Array, length: number): boolean {
+  if (head.length !== length) return false;
+  for (let at = 0; at < length; at += 1) if (head[at] !== bytes[at]) return false;
+  return true;
+}
+
+function namesOf(bytes: Uint8Array): string[] {
   const names: string[] = [];
   let at = HEADER_BYTES;
   for (let i = 0; i < NAMES; i += 1) {
-    const end = at + 1 + (bytes[at] ?? 0);
+    const end = at + 1 + bytes[at]!;
     const name = bytes.subarray(at + 1, end);
-    if (end > bytes.length || !isUtf8(name))
-      throw new OperationalError("unreachable", "a call between agents is malformed");
+    if (!isUtf8(name)) throw malformed();
     names.push(text(name));
     at = end;
   }
-  const [datacenter, from, address, to, path] = names as [string, string, string, string, string];
-  return { datacenter, from, address, to, path, body: bytes.subarray(at) };
+  return names;
 }
+
+const malformed = (): OperationalError => new OperationalError("unreachable", "a call between agents is malformed");
 
 /** A reply that answers. */
 export function encodeAnswer(body: Uint8Array): Uint8Array {
-  return concat([Uint8Array.of(MAGIC, PROTOCOL_VERSION, ANSWER), body]);
+  const answer = allocate(HEADER_BYTES + 1 + body.length);
+  answer[0] = MAGIC;
+  answer[1] = PROTOCOL_VERSION;
+  answer[HEADER_BYTES] = ANSWER;
+  answer.set(body, HEADER_BYTES + 1);
+  return answer;
 }
 
 /** A reply that says what went wrong. */
@@ -116,6 +150,6 @@ function requireVersion(bytes: Uint8Array, code: ErrorCode): void {
   if (bytes[1] !== PROTOCOL_VERSION)
     throw new OperationalError(
       code,
-      `the peer speaks version ${bytes[1]} of the protocol, this agent ${PROTOCOL_VERSION}`,
+      `the peer speaks version ${bytes[1]} of the protocol, this agent ${PROTOCOL_VERSION}: run the same version of the program on both`,
     );
 }

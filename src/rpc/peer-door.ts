@@ -1,8 +1,8 @@
 // Calls between agents, both ways: `PeerDoor` hands what comes in to whoever serves its path, `PeerClient` sends.
 import type { Peers } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
-import { concat } from "../util/bytes.ts";
-import { decodeReply, decodeRequest, encodeAnswer, encodeError, encodeRequestHead } from "./envelope.ts";
+import { allocate } from "../util/slab.ts";
+import { decodeReply, decodeRequest, type Envelope, encodeAnswer, encodeError, encodeRequestHead } from "./envelope.ts";
 import type { RequestIds } from "./request-ids.ts";
 
 /** Serves one path: who asks, and with what. What it throws goes back to the asker. */
@@ -29,11 +29,20 @@ export class PeerDoor {
   readonly #identity: PeerIdentity;
   readonly #handlers = new Map<string, PeerHandler>();
   readonly #bug: (error: unknown) => void;
+  readonly #refused: (from: string, why: string) => void;
 
-  /** @param bug told of what was thrown and is no operational error. */
-  constructor(identity: PeerIdentity, bug: (error: unknown) => void) {
+  /**
+   * @param bug told of what was thrown and is no operational error.
+   * @param refused told of calls that are not for this agent, or that it cannot read.
+   */
+  constructor(
+    identity: PeerIdentity,
+    bug: (error: unknown) => void,
+    refused: (from: string, why: string) => void = () => {},
+  ) {
     this.#identity = identity;
     this.#bug = bug;
+    this.#refused = refused;
   }
 
   /** Serves `path` from now on. */
@@ -41,10 +50,10 @@ export class PeerDoor {
     this.#handlers.set(path, handler);
   }
 
-  /** Answers a call; errors are answers too. Never rejects. */
-  async handle(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+  /** Answers a call, from an IP address; errors are answers too. Never rejects. */
+  async handle(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> {
     try {
-      return encodeAnswer(await this.#dispatch(path, bytes));
+      return encodeAnswer(await this.#dispatch(path, bytes, from));
     } catch (error) {
       if (error instanceof OperationalError) return encodeError(error);
       this.#bug(error);
@@ -54,14 +63,20 @@ export class PeerDoor {
     }
   }
 
-  #dispatch(path: string, bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    const request = decodeRequest(bytes);
+  #dispatch(path: string, bytes: Uint8Array, from: string): Uint8Array | Promise<Uint8Array> {
     const { id, datacenter } = this.#identity;
-    if (request.datacenter !== datacenter)
-      throw new OperationalError(
-        "no-path-to-datacenter",
-        `agent ${id} is of datacenter '${datacenter}', not '${request.datacenter}'`,
-      );
+    let request: Envelope;
+    try {
+      request = decodeRequest(bytes);
+      if (request.datacenter !== datacenter)
+        throw new OperationalError(
+          "no-path-to-datacenter",
+          `agent ${id} is of datacenter '${datacenter}', not '${request.datacenter}'`,
+        );
+    } catch (error) {
+      this.#refused(from, (error as Error).message);
+      throw error;
+    }
     if (request.to !== "" && request.to !== id)
       throw new OperationalError("unreachable", `agent ${request.to} is not here: this is ${id}`);
     const handler = this.#handlers.get(path);
@@ -71,7 +86,7 @@ export class PeerDoor {
   }
 }
 
-/** Agents and paths whose heads are remembered. */
+/** Agents whose heads are remembered for each path. */
 const HEADS_MAX = 1024;
 
 /** The way out. */
@@ -80,7 +95,8 @@ export class PeerClient {
   readonly #peers: Peers;
   /** Numbers the commands that are sent on. */
   readonly requestIds: RequestIds;
-  readonly #heads = new Map<string, Uint8Array>();
+  /** By path, and by the agent that is called. */
+  readonly #heads = new Map<string, Map<string, Uint8Array>>();
 
   constructor(identity: PeerIdentity, peers: Peers, requestIds: RequestIds) {
     this.#identity = identity;
@@ -94,18 +110,24 @@ export class PeerClient {
    * `outcome-unknown` when it may have.
    */
   async call(peer: Peer, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    return decodeReply(await this.#peers.call(peer.address, path, concat([this.#head(peer, path), body]), timeoutMs));
+    const head = this.#head(peer, path);
+    const request = allocate(head.length + body.length);
+    request.set(head);
+    request.set(body, head.length);
+    return decodeReply(await this.#peers.call(peer.address, path, request, timeoutMs));
   }
 
   /** The same bytes before every call to one agent and path. */
   #head({ id: to, datacenter: other }: Peer, path: string): Uint8Array {
-    const key = other === undefined ? `${to} ${path}` : `${to} ${path} ${other}`;
-    let head = this.#heads.get(key);
+    let heads = this.#heads.get(path);
+    if (heads === undefined) this.#heads.set(path, (heads = new Map()));
+    const key = other === undefined ? to : `${to} ${other}`;
+    let head = heads.get(key);
     if (head === undefined) {
       const { id, datacenter, address } = this.#identity;
       head = encodeRequestHead({ datacenter: other ?? datacenter, from: id, address, to, path });
-      if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
-      this.#heads.set(key, head);
+      if (heads.size >= HEADS_MAX) heads.clear();
+      heads.set(key, head);
     }
     return head;
   }

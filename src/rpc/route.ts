@@ -168,15 +168,36 @@ export class Route {
     const remote = this.#remote(datacenter, hops);
     const server = this.#server;
     if (server !== null && remote !== null) return this.#router.command(remote.datacenter, endpoint, args, hops, false);
-    const primary = endpoint.isForPrimary === true ? (server?.federation.elsewhere ?? null) : null;
-    if (primary !== null && (args as ForPrimary).forwarded === undefined)
-      return this.#atPrimary(endpoint, { ...args, forwarded: primary.forwarded }, primary.datacenter, hops);
+    if (server !== null && endpoint.isForPrimary === true && (args as ForPrimary).forwarded === undefined)
+      return this.#forPrimary(server, endpoint, args, hops);
+    return this.#commandHere(endpoint, args, remote);
+  }
+
+  #commandHere<A, R>(endpoint: CommandEndpoint<A, R>, args: A, remote: Destination | null): R | Promise<R> {
+    const server = this.#server;
     if (server !== null && server.readable && server.alone) return server.command(endpoint, args);
     return this.#held(
       this.#undone,
       (leader) => leader.command(endpoint, args),
       (peer) => this.#unlessLost(peer, "outcome-unknown", callCommand(this.#target(peer, remote), endpoint, args)),
     );
+  }
+
+  /** Held while the primary moves, as while there is no leader. */
+  async #forPrimary<A, R>(server: Authority, endpoint: CommandEndpoint<A, R>, args: A, hops: number): Promise<R> {
+    const { now, holdMs, timers } = this.#options;
+    const until = now() + holdMs;
+    for (;;) {
+      const { elsewhere } = server.federation;
+      try {
+        if (elsewhere === null) return await this.#commandHere(endpoint, args, null);
+        return await this.#atPrimary(endpoint, { ...args, forwarded: elsewhere.forwarded }, elsewhere.datacenter, hops);
+      } catch (error) {
+        // Nothing was done, and who is the primary will be known in a moment.
+        if (!(error instanceof OperationalError) || error.code !== "not-primary" || now() >= until) throw error;
+      }
+      await new Promise<void>((resolve) => void timers.after(BACKOFF_MAX_MS, resolve));
+    }
   }
 
   /** @throws OperationalError that names the primary when there is no way to it: nobody else may take its writes. */

@@ -9,7 +9,9 @@ import {
   type FederationView,
   type ForPrimary,
   type Forwarded,
+  type LinkStatus,
 } from "../endpoint/federation.ts";
+import type { Timer } from "../host/timers.ts";
 import { ConfigEntriesKind, entriesBatch, type EntriesBatch } from "../replicator/config-entries.ts";
 import { KVKind } from "../replicator/kv.ts";
 import { type PrimaryBatch, PrimaryKind } from "../replicator/primary.ts";
@@ -20,6 +22,10 @@ import type { StateStore } from "../state/store.ts";
 import { OperationalError } from "../types/error.ts";
 import type { ConfigEntry, KVRule, KVRuleInput, Primary } from "../types/records.ts";
 import { type Link, type LinkHost, ReplicationLink } from "./replication-link.ts";
+
+/** How long the stamp of a deleted key is kept, and how often it is looked at. */
+const REMEMBERED_MS = 7 * 24 * 3_600_000;
+const FORGET_EVERY_MS = 3_600_000;
 
 /** What it needs of the server. */
 export interface FederationHost extends LinkHost {
@@ -41,6 +47,7 @@ export class Federation implements FederationView {
   readonly #host: FederationHost;
   readonly #links = new Map<string, Link>();
   #leading = false;
+  #forgetting: Timer | null = null;
 
   constructor(host: FederationHost) {
     this.#host = host;
@@ -75,12 +82,12 @@ export class Federation implements FederationView {
     const { datacenter } = this.#host;
     if (primary.Datacenter !== datacenter)
       throw new OperationalError(
-        "refused",
+        "not-primary",
         `${datacenter} is not the primary datacenter${since(primary)}: ${primary.Datacenter} is; nothing was written`,
       );
     if (forwarded !== undefined && forwarded.epoch > primary.Epoch)
       throw new OperationalError(
-        "refused",
+        "not-primary",
         `${datacenter} has not heard yet who the primary datacenter is since epoch ${forwarded.epoch}; nothing was written`,
       );
   }
@@ -92,7 +99,7 @@ export class Federation implements FederationView {
       primary: this.primary,
       configured: primaryDatacenter,
       known: this.#others(),
-      links: [...this.#links.values()].map(({ status }) => status),
+      links: [...this.#links.values()].map(({ status }) => status).sort(inOrder),
     };
   }
 
@@ -117,6 +124,36 @@ export class Federation implements FederationView {
       );
     void this.#setRules();
     this.look();
+    this.#forgetLater();
+  }
+
+  /** The store was put back from a snapshot, maybe of another datacenter: this one says again what it is. */
+  restored(): void {
+    const { server, datacenter, log } = this.#host;
+    const stored = server.state.federation().value;
+    if (stored !== null && stored.Datacenter !== datacenter)
+      server
+        .write({ type: "federation.set", datacenter })
+        .catch((error: unknown) => log("error", "failed to store what this datacenter is", { error }));
+    void this.#setRules();
+    for (const link of this.#links.values()) link.stop();
+    this.#links.clear();
+    this.look();
+  }
+
+  /** Deletions of keys that several datacenters write are remembered for a week: whoever is away for longer may bring them back. */
+  #forgetLater(): void {
+    const { timers, server, platform } = this.#host;
+    timers.cancel(this.#forgetting);
+    // Only while there is something to forget: an idle server may sleep.
+    if (!this.#leading || !server.state.stamping) return;
+    this.#forgetting = timers.after(FORGET_EVERY_MS, () => {
+      const beforeMs = platform.wall() - REMEMBERED_MS;
+      // What could not be written now is covered by the next time.
+      if (server.state.keptDeletions().earliestMs < beforeMs)
+        void server.write({ type: "kv.forget", beforeMs }).catch(() => {});
+      this.#forgetLater();
+    });
   }
 
   /** The rules of this leader's files take the place of those in the store, so that all servers stamp alike. */
@@ -135,6 +172,7 @@ export class Federation implements FederationView {
 
   stop(): void {
     this.#leading = false;
+    this.#host.timers.cancel(this.#forgetting);
     for (const link of this.#links.values()) link.stop();
     this.#links.clear();
   }
@@ -143,6 +181,7 @@ export class Federation implements FederationView {
   changed(changes: readonly Change[]): void {
     if (!this.#leading || !changes.some(({ table }) => table === "federation")) return;
     this.look();
+    this.#forgetLater();
   }
 
   /**
@@ -287,5 +326,11 @@ export class Federation implements FederationView {
     await this.#write({ commands: [], replaced: [] }, known, primary);
   }
 }
+
+const KINDS: readonly LinkStatus["kind"][] = ["primary", "config-entries", "kv"];
+
+/** What others build on comes first. */
+const inOrder = (a: LinkStatus, b: LinkStatus): number =>
+  KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || (`${a.source} ${a.toPrefix}` < `${b.source} ${b.toPrefix}` ? -1 : 1);
 
 const since = ({ Epoch }: Primary): string => (Epoch === 0 ? "" : ` since epoch ${Epoch}`);

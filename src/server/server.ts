@@ -383,7 +383,8 @@ export class Server implements Authority, BlockingHost, PrepareContext {
     sample: Sample | null = null,
   ): CommandResult | Promise<CommandResult> {
     // Where several datacenters write the same keys, the time decides between writes that knew nothing of each other.
-    const said = this.#state.stamping ? { ...command, atMs: this.wallMs } : command;
+    const isStamped = this.#state.stamping && command.type !== "server.restore";
+    const said = isStamped ? { ...command, atMs: this.wallMs } : command;
     const pending = new Pending<LoggedCommand, CommandResult>(encode(said), said, startedMs, sample);
     this.#instruments.proposals.add(1);
     this.#running.propose(pending);
@@ -501,9 +502,10 @@ export class Server implements Authority, BlockingHost, PrepareContext {
 
   #applyRestore(command: Restore, entry: Entry, pending: Pending<LoggedCommand, CommandResult> | null): void {
     const restored = this.#restores.storeOf(command);
+    const federation = this.#state.federation().value;
     const store = this.#stored?.fill(restored) ?? restored;
     // The index never goes back: the restored state counts as of this entry, or of its own index if that is higher.
-    store.restored(entry.index + this.#indexOffset);
+    store.restored(entry.index + this.#indexOffset, federation);
     this.#replace(store, entry.index);
     this.#duties.restart();
     pending?.settle({ ok: true, value: true });

@@ -70,6 +70,5 @@ export async function startingState(
   damaged: (name: string, error: unknown) => void,
 ): Promise<{ point: SnapshotPoint | null; store: StateStore }> {
   if (stored !== null) return stored.load() ?? { point: null, store: stored.create() };
-  const snapshot = await loadSnapshot(blobs, damaged);
-  return snapshot ?? { point: null, store: new StateStore() };
+  return (await loadSnapshot(blobs, damaged)) ?? { point: null, store: new StateStore() };
 }

@@ -91,11 +91,25 @@ function forgetOthers(tx: Transaction, rules: readonly KVRule[]): void {
     if (!prefixes.some((prefix) => key.startsWith(prefix))) tx.write({ table: "stamps", key, before, after: null });
 }
 
-/** Notes that the store came from a snapshot: whoever follows it must look at all of it again. */
-export function federationRestored(tx: Transaction): void {
+/**
+ * Notes that the store came from a snapshot: whoever follows it must look at all of it again. What a move of the primary has
+ * said since the snapshot was taken, in the store that was there `until` now, still counts.
+ */
+export function federationRestored(tx: Transaction, until: Federation | null): void {
   const before = tx.tables.federation.record;
-  if (before === null) return;
-  const after: Federation = { ...before, RestoredIndex: tx.index, ModifyIndex: tx.index };
+  const primary = until?.Primary ?? null;
+  if (before === null && primary === null) return;
+  const known = before?.Primary ?? null;
+  const after: Federation = {
+    Datacenter: until?.Datacenter ?? before?.Datacenter ?? "",
+    StoreID: before?.StoreID ?? "",
+    RestoredIndex: tx.index,
+    Primary: primary !== null && isNewer(primary, known) ? primary : known,
+    Rules: before?.Rules ?? [],
+    ForgottenIndex: before?.ForgottenIndex ?? 0,
+    CreateIndex: before?.CreateIndex ?? tx.index,
+    ModifyIndex: tx.index,
+  };
   tx.write({ table: "federation", key: "", before, after });
 }
 

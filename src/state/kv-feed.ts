@@ -43,7 +43,7 @@ export interface Feed {
   After: string;
   /** There is more already. */
   More: boolean;
-  /** False when deletions since then were forgotten: only all keys tell. */
+  /** False when deletions since then were forgotten, or so much has changed that all keys tell it sooner. */
   Known: boolean;
 }
 
@@ -63,6 +63,9 @@ function header(tables: Tables, prefix: string): Pick<Feed, "Identity" | "Via" |
     Stamped: stampedBy !== undefined,
   };
 }
+
+/** Whoever is so many changes behind reads all keys by name: each answer by index looks at all changes since. */
+const FAR = 32_768;
 
 /** A change under way to the answer. */
 interface Found {
@@ -96,7 +99,7 @@ export function changesSince(tables: Tables, args: ChangesArgs, lastIndex: numbe
     Index: More && last !== undefined ? last.index : lastIndex,
     After: More && last !== undefined ? last.key : "",
     More,
-    Known: index >= floor,
+    Known: index >= floor && found.count <= FAR,
   };
 }
 
@@ -155,12 +158,15 @@ class Earliest {
   #kept: Found[] = [];
   /** Nothing above this can be among the first ones. */
   #bound = Number.POSITIVE_INFINITY;
+  /** How many there were. */
+  count = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   add(found: Found): void {
+    this.count += 1;
     if (found.index > this.#bound) return;
     this.#kept.push(found);
     if (this.#kept.length < 4 * this.#limit) return;

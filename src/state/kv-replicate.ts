@@ -13,7 +13,7 @@ import type { Transaction } from "./transaction.ts";
 const CONFLICT_KEYS_MAX = 16;
 
 /** The rule of a link, null when there is none any more. */
-export function ruleOf(federation: Federation | null, link: string): KVRule | null {
+function ruleOf(federation: Federation | null, link: string): KVRule | null {
   return federation?.Rules.find((rule) => linkKey(rule) === link) ?? null;
 }
 

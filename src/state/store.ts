@@ -133,11 +133,11 @@ export class StateStore {
     this.#lastIndex = index;
   }
 
-  /** Notes that entry `index` put this store in the place of another one. */
-  restored(index: number): void {
-    this.skip(Math.max(index, this.#lastIndex + 1));
+  /** Notes that entry `index` put this store, maybe ahead of that index already, in the place of one that said `until` of itself. */
+  restored(index: number, until: Federation | null): void {
+    if (index > this.#lastIndex) this.skip(index);
     const tx = new Transaction(this.#tables, this.#lastIndex);
-    federationRestored(tx);
+    federationRestored(tx, until);
     this.#settle(tx);
   }
 

@@ -1,5 +1,6 @@
 // Where a store keeps its records when it is not memory: tables of rows on stable storage, written and read at once. The
 // host gives them (platform.ts) and says how records become bytes; see DESIGN.md, "On storage".
+import type { TableName } from "./change.ts";
 
 /** The rows of one table, in the order of their keys: by UTF-16 code unit, as in memory. */
 export interface StoredTable {
@@ -35,20 +36,25 @@ export interface TableStorage {
 
 /** The tables of a store. */
 export const STATE_TABLES: readonly string[] = [
-  "kv",
+  ...Object.keys({
+    kv: true,
+    nodes: true,
+    services: true,
+    checks: true,
+    sessions: true,
+    queries: true,
+    config: true,
+    coordinates: true,
+    autopilot: true,
+    federation: true,
+    links: true,
+    stamps: true,
+  } satisfies Record<Exclude<TableName, "service-names">, true>),
   "kv-by-session",
   "tombstones",
   "tombstone-queue",
   "topics",
   "topic-queue",
-  "nodes",
-  "services",
-  "checks",
-  "sessions",
-  "queries",
-  "config",
-  "coordinates",
-  "autopilot",
 ];
 
 /** What a store on storage is made with. */

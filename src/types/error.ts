@@ -16,6 +16,8 @@ export type ErrorCode =
   | "unsupported"
   | "no-leader"
   | "not-leader"
+  /** What only the primary datacenter takes came to another one: nothing was done. */
+  | "not-primary"
   /** Nobody here knows a datacenter of that name. */
   | "no-path-to-datacenter"
   /** The datacenter is known, but none of its servers answers: nothing was done there. */

@@ -205,7 +205,7 @@ test("pool: agents of another datacenter, of the other pool, or with a taken nod
   };
   assert.equal(
     await textOf(foreign, "10.0.0.1"),
-    "1 error occurred:\n\t* Failed to join 10.0.0.1:8301: this is datacenter 'dc1', and the call is for agents of datacenter 'dc2'\n\n",
+    "1 error occurred:\n\t* Failed to join 10.0.0.1:8301: this is datacenter 'dc1', and the call is for agents of datacenter 'dc2'. Correct the `datacenter` of one of them, or join the datacenters by their servers' WAN pools (-retry-join-wan, join -wan)\n\n",
   );
   assert.match(await textOf(wan, "10.0.0.1:8301"), /no calls to \/gossip\/1\/wan are answered there/);
   assert.match(await textOf(twin, "10.0.0.1"), /conflicting node ID/);

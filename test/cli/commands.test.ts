@@ -52,6 +52,32 @@ const autopilot = {
   CreateIndex: 5,
   ModifyIndex: 6,
 };
+const seen = (Datacenter: string, primary: string | null, PrimaryEpoch = 0): object => ({
+  Datacenter,
+  Reachable: primary !== null,
+  Error: primary === null ? "no answer" : "",
+  PrimaryDatacenter: primary ?? "",
+  PrimaryEpoch,
+  ConfiguredPrimary: "dc1",
+});
+const movePlan = (more: object = {}): object => ({
+  From: "dc1",
+  To: "dc2",
+  PrimaryEpoch: 0,
+  Behind: 0,
+  Datacenters: [seen("dc1", "dc1")],
+  Refusals: [],
+  Impossible: "",
+  ...more,
+});
+const replicationLink = (more: object): object => ({
+  ReplicationType: "kv",
+  SourceDatacenter: "dc1",
+  State: "failing",
+  ReplicatedIndex: 0,
+  LastErrorMessage: "no answer",
+  ...more,
+});
 const notFound = { status: 404 };
 const refused = { status: 403, body: "Permission denied" };
 const file = (name: string, content: string) => (io: FakeIo) =>
@@ -521,6 +547,101 @@ n1    8a1c9f3e-1  127.0.0.1  dc1  lan=127.0.0.1    a=1, b=2
     answer: { "PUT /v1/agent/service/maintenance/x?enable=true": { status: 404, body: "unknown" } },
     code: 1,
     err: /Error enabling service maintenance/,
+  },
+
+  "operator primary status": {
+    line: "operator primary status",
+    answer: {
+      "GET /v1/operator/primary": {
+        body: { PrimaryDatacenter: "dc2", PrimaryEpoch: 1, Datacenters: [seen("dc1", "dc2", 1), seen("dc3", null)] },
+      },
+    },
+    out: `dc2 is the primary, since move 1.
+
+Datacenter  Reachable  Primary  Move  In its files
+dc1         true       dc2      1     dc1
+dc3         false      -        -     -
+
+dc3: no answer
+`,
+  },
+  "operator primary move -dry-run": {
+    line: "operator primary move -dry-run dc2",
+    answer: { "GET /v1/operator/primary?to=dc2": { body: movePlan() } },
+    out: `The primary moves from dc1 to dc2.
+
+Datacenter  Reachable  Primary  Move  In its files
+dc1         true       dc1      0     dc1
+
+dc2 has all configuration entries of dc1.
+
+This was a dry run: nothing was changed.
+`,
+  },
+  "operator primary move": {
+    line: "operator primary move dc2",
+    answer: {
+      "GET /v1/operator/primary?to=dc2": { body: movePlan() },
+      "PUT /v1/operator/primary?to=dc2": { body: { ...movePlan(), PrimaryEpoch: 1, TakenOver: true } },
+    },
+    out: `The primary moves from dc1 to dc2.
+
+Datacenter  Reachable  Primary  Move  In its files
+dc1         true       dc1      0     dc1
+
+dc2 has all configuration entries of dc1.
+
+Done: dc2 is the primary (move 1). All datacenters hear of it by themselves;
+primary_datacenter in their files no longer counts: change it when it suits.
+`,
+  },
+  "operator primary move against which something speaks": {
+    line: "operator primary move dc2",
+    answer: { "GET /v1/operator/primary?to=dc2": { body: movePlan({ Behind: 2, Refusals: ["dc2 is behind"] }) } },
+    code: 1,
+    err: "The primary is not moved for these reasons. -force moves it all the same.\n",
+    asked: ["GET /v1/operator/primary?to=dc2"],
+  },
+  "operator primary move by force, not taken over yet": {
+    line: "operator primary move -force dc2",
+    answer: {
+      "GET /v1/operator/primary?to=dc2": { body: movePlan({ Behind: 2, Refusals: ["dc2 is behind"] }) },
+      "PUT /v1/operator/primary?to=dc2&force=": { body: { ...movePlan(), PrimaryEpoch: 1, TakenOver: false } },
+    },
+    code: 1,
+    err: /dc1 has stepped down \(move 1\), but dc2 has not taken over yet/,
+  },
+  "operator primary move that cannot be": {
+    line: "operator primary move -force dc2",
+    answer: { "GET /v1/operator/primary?to=dc2": { body: movePlan({ Impossible: "dc2 cannot be reached" }) } },
+    code: 1,
+    err: "The primary cannot be moved: dc2 cannot be reached\n",
+    asked: ["GET /v1/operator/primary?to=dc2"],
+  },
+  "operator replication": {
+    line: "operator replication",
+    answer: {
+      "GET /v1/operator/replication": {
+        body: {
+          Datacenter: "dc2",
+          PrimaryDatacenter: "dc1",
+          Links: [
+            replicationLink({ ReplicationType: "config-entries", State: "following", LagMs: 0, ReplicatedIndex: 7 }),
+            replicationLink({ Prefix: "a/", ToPrefix: "b/", Mode: "one-way", LagMs: 12_345, Conflicts: 0 }),
+            replicationLink({ Prefix: "c/", ToPrefix: "c/", Mode: "two-way", LagMs: null, Conflicts: 3 }),
+          ],
+        },
+      },
+    },
+    out: `Datacenter dc2; the primary is dc1.
+
+Type            From  Prefix    Mode     State      Lag    Index  Conflicts
+config-entries  dc1   -         -        following  0.0s   7      -
+kv              dc1   a/ to b/  one-way  failing    12.3s  0      0
+kv              dc1   c/        two-way  failing    -      0      3
+
+dc1: no answer
+`,
   },
 
   "operator raft list-peers": {

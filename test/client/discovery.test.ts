@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Client, ClientFetch, Discovery, DiscoverOptions } from "../../src/client/index.ts";
 import { ClientError, createClient, NoInstanceError } from "../../src/client/index.ts";
-import { FakeClock, settle } from "./fake-clock.ts";
+import { FakeClock, settle, whilst } from "./fake-clock.ts";
 import type { FakeInstance } from "./fake-consul.ts";
 import { FakeConsul } from "./fake-consul.ts";
 
@@ -93,10 +93,7 @@ test("equal instances get equal shares", async () => {
     return new Response("ok");
   };
   for (let round = 0; round < 100; round += 1) {
-    const sent = send(it, 1);
-    await it.clock.advance(10);
-    await settle();
-    await sent;
+    await whilst(it.clock, 5, send(it, 1));
   }
   for (const share of Object.values(shares(hostsOf(it)))) assert.ok(share >= 10 && share <= 45, String(share));
 });
@@ -108,10 +105,7 @@ test("the faster of two gets more", async () => {
     return new Response("ok");
   };
   for (let round = 0; round < 50; round += 1) {
-    const sent = send(it, 1);
-    await it.clock.advance(100);
-    await settle();
-    await sent;
+    await whilst(it.clock, 5, send(it, 1));
   }
   const { fast = 0, slow = 0 } = shares(hostsOf(it));
   assert.ok(fast > slow * 4, `${fast} to ${slow}`);
@@ -213,11 +207,7 @@ test("a retry that succeeds is all the caller sees, and the last answer otherwis
   assert.deepEqual([response.status, await response.text()], [503, "why"]);
   const dead = world(named("a"));
   dead.answer = reset;
-  const failed = assert.rejects(dead.web.fetch("/"), TypeError);
-  await dead.clock.advance(1_000);
-  await settle();
-  await dead.clock.advance(1_000);
-  await failed;
+  await assert.rejects(whilst(dead.clock, 1_000, dead.web.fetch("/")), TypeError);
   assert.equal(dead.calls.length, 3);
 });
 
@@ -273,10 +263,7 @@ test("the own zone comes first, others help when it is overrun or out", async ()
   const it = world(instances, { zone: "a", spillInFlight: 5 });
   it.answer = () => it.clock.sleep(10).then(() => new Response("ok"));
   for (let request = 0; request < 20; request += 1) {
-    const sent = send(it, 1);
-    await it.clock.advance(10);
-    await settle();
-    await sent;
+    await whilst(it.clock, 5, send(it, 1));
   }
   assert.deepEqual(Object.keys(shares(hostsOf(it))).sort(), ["a1", "a2"]);
   it.calls.length = 0;

@@ -46,9 +46,18 @@ export class FakeClock implements Clock {
       this.#now = Math.max(this.#now, next.until);
       next.wake();
       await turns();
+      await settle(3);
     }
     this.#now = end;
   }
+}
+
+const { scheduler } = globalThis as { scheduler?: { postTask?(task: () => void): Promise<void> } };
+
+/** Browsers make short timers wait. */
+function nextTask(): Promise<void> {
+  if (scheduler?.postTask !== undefined) return scheduler.postTask(() => {});
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 async function turns(): Promise<void> {
@@ -56,14 +65,31 @@ async function turns(): Promise<void> {
 }
 
 /** Lets everything happen that needs no time, bodies of answers too, which some runtimes read in tasks of their own. */
-export async function settle(): Promise<void> {
-  for (let task = 0; task < 6; task += 1) await new Promise((resolve) => setTimeout(resolve, 0));
+export async function settle(tasks = 6): Promise<void> {
+  for (let task = 0; task < tasks; task += 1) await nextTask();
 }
 
 /** Waits until something that others do is true. */
 export async function until(condition: () => boolean): Promise<void> {
   for (let task = 0; !condition(); task += 1) {
     if (task > 5_000) throw new Error(`what was waited for did not happen: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await nextTask();
   }
+}
+
+/** Lets time pass until the promise is settled, and gives what it gives. */
+export async function whilst<T>(clock: FakeClock, stepMs: number, promise: Promise<T>): Promise<T> {
+  let isDone = false;
+  const done = promise.then(
+    () => (isDone = true),
+    () => (isDone = true),
+  );
+  for (let step = 0; ; step += 1) {
+    if (isDone) break;
+    if (step > 1_000) throw new Error("what was waited for did not happen");
+    await settle();
+    if (!isDone) await clock.advance(stepMs);
+  }
+  await done;
+  return promise;
 }

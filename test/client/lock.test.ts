@@ -3,19 +3,19 @@ import { test } from "node:test";
 import type { Client } from "../../src/client/index.ts";
 import { acquireLock, ClientError, createClient, LockConflict, TimeoutError } from "../../src/client/index.ts";
 import { acquireSemaphore } from "../../src/client/semaphore.ts";
-import { FakeIo, until } from "../cli/fake-io.ts";
+import { FakeClock, settle, until } from "./fake-clock.ts";
 import { FakeStore } from "./fake-store.ts";
 
 interface World {
   store: FakeStore;
   client: Client;
-  clock: FakeIo;
+  clock: FakeClock;
   options: { sleep(ms: number, signal?: AbortSignal): Promise<void>; now(): number };
 }
 function world(): World {
   const store = new FakeStore();
-  const clock = new FakeIo([]);
-  const options = { sleep: clock.sleep.bind(clock), now: clock.now.bind(clock) };
+  const clock = new FakeClock();
+  const options = { sleep: clock.sleep, now: clock.now };
   return { store, client: createClient({ fetch: store.agent.fetch }), clock, options };
 }
 const aborted = (signal: AbortSignal): Promise<void> => until(() => signal.aborted);
@@ -59,7 +59,7 @@ test("an attempt with a limit ends without the lock when the time is up", async 
   const trying = acquireLock(client, "k", { ...options, tryForMs: 5_000 });
   await until(() => store.blocked === 2);
   assert.match(store.agent.lines.at(-1) ?? "", /wait=5000ms/);
-  clock.advance(5_001);
+  await clock.advance(5_001);
   store.changed();
   assert.equal(await trying, null);
   assert.equal(store.sessions.size, 1);
@@ -84,7 +84,7 @@ test("a lock delay is waited out", async () => {
   const trying = acquireLock(client, "k", options);
   await until(() => [...clock.sleeps].some(({ until }) => until === 5_000));
   store.delayed.clear();
-  clock.advance(5_000);
+  await clock.advance(5_000);
   const lock = await trying;
   assert.ok(lock);
   await lock.release();
@@ -122,14 +122,15 @@ test("a session is renewed at half its TTL, and is lost when the agent does not 
   assert.ok(lock);
   const renewals = (): number => store.agent.lines.filter((line) => line.startsWith("PUT /v1/session/renew")).length;
   for (let count = 1; count <= 3; count++) {
+    await settle();
     await until(() => [...clock.sleeps].some(({ until }) => until === clock.now() + 7_500));
-    clock.advance(7_500);
+    await clock.advance(7_500);
     await until(() => renewals() === count);
   }
   assert.equal(lock.lost.aborted, false);
   await until(() => clock.sleeps.size === 1);
   store.sessions.delete(lock.session);
-  clock.advance(7_500);
+  await clock.advance(7_500);
   await aborted(lock.lost);
 });
 
@@ -146,12 +147,12 @@ test("failed reads lose the lock only when there are more in a row than retries"
     store.changed();
     for (let failure = 1; failure < failures; failure++) {
       await until(() => [...clock.sleeps].some(({ until }) => until === clock.now() + 1_000));
-      clock.advance(1_000);
+      await clock.advance(1_000);
     }
     if (!isLost) {
       await until(() => [...clock.sleeps].some(({ until }) => until === clock.now() + 1_000));
       store.failReads = 0;
-      clock.advance(1_000);
+      await clock.advance(1_000);
       await until(() => store.blocked === 1);
     }
     if (isLost) await aborted(lock.lost);
@@ -256,18 +257,18 @@ test("a lock is lost after its TTL when the agent says nothing at all", async ()
   assert.ok(lock);
   store.isSilent = true;
   await until(() => [...clock.sleeps].some(({ until }) => until === 7_500));
-  clock.advance(7_500);
+  await clock.advance(7_500);
   await until(() => [...clock.sleeps].some(({ until }) => until === 15_000));
   assert.equal(lock.lost.aborted, false);
-  clock.advance(7_500);
+  await clock.advance(7_500);
   await until(() => {
-    clock.advance(0);
+    void clock.advance(0);
     return lock.lost.aborted;
   });
   let gaveUp: unknown = null;
   lock.release().catch((error: unknown) => (gaveUp = error));
   await until(() => {
-    clock.advance(5_000);
+    void clock.advance(5_000);
     return gaveUp !== null;
   });
   assert.ok(gaveUp instanceof TimeoutError);

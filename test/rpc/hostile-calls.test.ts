@@ -43,6 +43,7 @@ const hello = {
   state: "empty",
   configuration: { servers: [] },
   knows: [],
+  cluster: "",
 };
 const query = { name: "kv.get", args: "a", options: { consistency: "default", index: 0, waitMs: 0 } };
 const vote = { type: "request-vote", term: 1, preVote: true, transfer: false, lastIndex: 1, lastTerm: 1 } as const;

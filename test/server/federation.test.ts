@@ -130,13 +130,13 @@ test("a secondary whose primary is away: reads go on, writes say so, and all is 
     await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("b"));
     await ask(cluster, leader(cluster, "dc1"), "DELETE", "/v1/config/service-defaults/a");
     // Longer than any backoff, and with another leader on both sides.
-    await cluster.advance(120_000);
+    await cluster.advance(60_000);
     const { Links } = await status(cluster, "dc2");
     const link = Links.find(({ ReplicationType }) => ReplicationType === "config-entries");
     assert.equal(link?.Running, false);
     assert.equal(link.State, "failing");
     assert.ok(link.Failures > 3, `it goes on trying: ${link.Failures}`);
-    assert.ok((link.LagMs ?? 0) > 60_000, `the lag grows: ${link.LagMs}`);
+    assert.ok((link.LagMs ?? 0) > 50_000, `the lag grows: ${link.LagMs}`);
     assert.notEqual(link.LastErrorMessage, "");
     for (const datacenter of cluster.datacenters) await leader(cluster, datacenter).crash();
     await cluster.until(() => cluster.datacenters.every((name) => cluster.leaderOf(name) !== null), "leaders", 60_000);
@@ -308,7 +308,7 @@ test("a move whose link drops in the middle: nobody is the primary, both say so,
 });
 
 test("a move by force: the old primary that comes back gives way, and says what it drops; it takes no write for others", async () => {
-  await withPrimary({ seed: 24, size: 3 }, async (cluster) => {
+  await withPrimary({ seed: 24 }, async (cluster) => {
     await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("a"));
     for (const datacenter of cluster.datacenters) await untilEntries(cluster, datacenter, "a http");
     cluster.cutLink("dc1", "dc2");

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KVRuleInput } from "../../src/types/records.ts";
 import { text as decoded } from "../../src/util/bytes.ts";
+import { Random } from "../../src/util/random.ts";
 import type { TestBody, TestReply } from "../support/agent.ts";
 import { Cluster, type Node } from "./cluster.ts";
 
@@ -73,6 +74,9 @@ const untilKeys = (
     `${datacenter} has ${expected.slice(0, 200)} under ${prefix}`,
     maxMs,
   );
+
+const later = (cluster: Cluster, ms: number): Promise<void> =>
+  new Promise((resolve) => cluster.at(cluster.nowMs + ms, resolve));
 
 interface Link {
   Mode: string;
@@ -330,3 +334,58 @@ test("locks: are not carried, and a key that is locked here stays locked while i
     assert.equal(node.server.state.kvGet("s/lock").value?.Session, ID);
   });
 });
+
+for (const seed of [101, 103])
+  test(`both directions: after writes everywhere, lost calls, cut links and crashes, all hold the same, seed ${seed}`, async () => {
+    const rules = {
+      dc1: [twoWay("dc2", "s/"), twoWay("dc3", "s/")],
+      dc2: [twoWay("dc1", "s/"), twoWay("dc3", "s/")],
+      dc3: [twoWay("dc1", "s/"), twoWay("dc2", "s/")],
+    };
+    await withRules(seed, rules, 1, async (cluster) => {
+      const random = new Random(seed);
+      const pick = <T>(list: readonly T[]): T => list[random.below(list.length)] as T;
+      const pairs = [
+        ["dc1", "dc2"],
+        ["dc1", "dc3"],
+        ["dc2", "dc3"],
+      ] as const;
+      for (let step = 0; step < 40; step += 1) {
+        const node = pick(cluster.servers);
+        switch (random.below(8)) {
+          case 0: {
+            const [one, other] = pick(pairs);
+            cluster.cutLink(one, other);
+            break;
+          }
+          case 1:
+            cluster.heal();
+            cluster.loss = random.below(3) / 10;
+            break;
+          case 2:
+            await node.crash();
+            await node.restart();
+            break;
+          default: {
+            const key = `s/${random.below(12)}`;
+            const isGone = random.below(4) === 0;
+            const request = node.fetch(isGone ? "DELETE" : "PUT", `/v1/kv/${key}`, isGone ? undefined : `${step}`);
+            await cluster.run(Promise.race([request.catch(() => {}), later(cluster, 10_000)]));
+          }
+        }
+        await cluster.advance(random.below(3000));
+      }
+      cluster.heal();
+      const contents = (): string[] => cluster.datacenters.map((name) => keys(cluster, name, "s/"));
+      await cluster.until(
+        () => new Set(contents()).size === 1 && contents()[0] !== "no leader",
+        "all hold the same",
+        300_000,
+      );
+      // And they stay so.
+      const [held] = contents();
+      await cluster.advance(60_000);
+      assert.deepEqual(contents(), [held, held, held]);
+      assert.notEqual(held, "");
+    });
+  });

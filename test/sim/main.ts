@@ -22,6 +22,7 @@ const USAGE = `npm run sim -- [options]
   --fresh N           N new seeds (the default: 10)
   --scenario FILE     replays a scenario file
   --faults a,b,-c     only these kinds, or all that the seed picks but -c; --faults list lists them
+  --datacenters 3     so many datacenters, with faults of the links between them too
   --servers 3|5       instead of what the seed picks
   --seconds S         how long faults happen in each run
   --ops N             operations a second
@@ -54,6 +55,7 @@ const { values: flags } = parseArgs({
     fresh: { type: "string" },
     scenario: { type: "string" },
     faults: { type: "string" },
+    datacenters: { type: "string" },
     servers: { type: "string" },
     seconds: { type: "string" },
     ops: { type: "string" },
@@ -184,7 +186,9 @@ function wishesOf(): ScenarioWishes {
   const servers = number(flags.servers);
   const seconds = number(flags.seconds);
   const ops = number(flags.ops);
+  const datacenters = number(flags.datacenters);
   if (servers !== undefined) wishes.servers = servers;
+  if (datacenters !== undefined) wishes.datacenters = datacenters;
   if (seconds !== undefined) wishes.chaosMs = seconds * SECOND_MS;
   if (ops !== undefined) wishes.opsPerSecond = ops;
   const names = flags.faults?.split(",").filter((name) => name !== "") ?? [];
@@ -206,7 +210,7 @@ async function runOne(scenario: Scenario): Promise<RunReport> {
   if (flags.trace === true) console.log(outcome.lines?.join("\n"));
   const { violation, simulatedMs, wallMs, operations, recoveryMs, hash } = outcome;
   const figures = `${Math.round(simulatedMs / SECOND_MS)} s, ${operations} operations, ${scenario.opsPerSecond} asked for a second, ${Math.round(simulatedMs / cpuMs)} x, hash ${hash}`;
-  let text = `seed ${scenario.seed}: ${violation === null ? "ok" : "FAILED"}, ${scenario.servers} servers, ${figures}`;
+  let text = `seed ${scenario.seed}: ${violation === null ? "ok" : "FAILED"}, ${scenario.datacenters === undefined ? "" : `${scenario.datacenters} datacenters of `}${scenario.servers} servers, ${figures}`;
   if (violation !== null) text += `\n${await explain(scenario, outcome)}`;
   const fired = [...outcome.fired];
   const failed = violation !== null;

@@ -3,6 +3,7 @@
 // what arrives where no process listens is refused, and a process that dies breaks the calls it had.
 import { OperationalError } from "../../src/types/error.ts";
 import type { Random } from "../../src/util/random.ts";
+import { allocate } from "../../src/util/slab.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { SimAgent } from "./sim-agent.ts";
 import { between, chance } from "./streams.ts";
@@ -12,18 +13,24 @@ import type { SimReply } from "./types.ts";
 /** The pseudo host that all clients are on. */
 export const CLIENT_HOST = "client";
 
+/** Says whether a message from one host to another is within. */
+export type Scope = (from: string, to: string) => boolean;
+
 /** What one fault does to messages. Rules add up. Absent members do nothing. */
 export interface NetworkRule {
   /** The kind of fault that it is counted for. */
   readonly kind: string;
+  /** Where it is in force; absent: everywhere. */
+  scope?: Scope;
   /** Which messages it is about. */
   applies(from: string, to: string, isReply: boolean, path: string): boolean;
   /** The probability that a message is lost: 1 is a cut. */
   loss?: number;
   /** Further milliseconds on the way. */
   delayMs?: (random: Random) => number;
-  /** The probability that a message that may come twice does. */
+  /** The probability that a message that may come twice does; and that any call does, up to so much later. */
   duplicate?: number;
+  double?: { readonly share: number; readonly laterMs: number };
   /** The probability that what arrives is not what was sent. */
   garble?: number;
   /** The probability that a bit of a part of a snapshot flips. */
@@ -39,6 +46,8 @@ export interface NetworkOptions {
   readonly trace: Trace;
   /** How long a message takes: from and to. */
   readonly latencyMs: readonly [number, number];
+  /** How much longer between two datacenters: of the first and second, the first and third, the second and third. */
+  readonly linkMs: readonly number[];
   agentAt(host: string): SimAgent | undefined;
   fired(kind: string): void;
 }
@@ -53,12 +62,27 @@ export interface OpenCall {
   broken(): void;
 }
 
-const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));
+/** The number of a host's datacenter, from 0; -1 for clients. */
+export const siteOf = (host: string): number => (host === CLIENT_HOST ? -1 : host.charCodeAt(SITE_AT) - ZERO);
+/** Hosts are 10.<datacenter>.x.y. */
+const SITE_AT = 3;
+const ZERO = 48;
+
+const hosts = new Map<string, string>();
+
+/** There are few addresses, and each is called all the time. */
+function hostOf(address: string): string {
+  let host = hosts.get(address);
+  if (host === undefined) hosts.set(address, (host = address.slice(0, address.lastIndexOf(":"))));
+  return host;
+}
 
 export class Network {
   readonly rules: NetworkRule[] = [];
   /** Shown every call, and every answer, as its sender hands it over. */
   onSaid: ((from: SimAgent, toHost: string, path: string, bytes: Uint8Array, isReply: boolean) => void) | null = null;
+  /** Rules that are added now are in force only there. */
+  scope: Scope | null = null;
   /** Messages sent so far. */
   messages = 0;
   readonly #options: NetworkOptions;
@@ -69,6 +93,7 @@ export class Network {
 
   /** Puts a rule in force until the returned function is called. */
   add(rule: NetworkRule): () => void {
+    if (this.scope !== null) rule.scope = this.scope;
     this.rules.push(rule);
     return () => {
       const at = this.rules.indexOf(rule);
@@ -82,7 +107,7 @@ export class Network {
     const { events, trace } = this.#options;
     const { life } = from;
     const host = hostOf(address);
-    const sent = body.slice();
+    const sent = copyOf(body);
     this.onSaid?.(from, host, path, sent, false);
     return new Promise((resolve, reject) => {
       let isSettled = false;
@@ -146,11 +171,11 @@ export class Network {
   ): void {
     const { events, random, fired } = this.#options;
     this.messages += 1;
-    let ms = this.#latency();
+    let ms = this.#latency() + this.#linkMs(from, to);
     let arriving = bytes ?? NOTHING;
     let times = 1;
     for (const rule of this.rules) {
-      if (!rule.applies(from, to, isReply, path)) continue;
+      if (rule.scope?.(from, to) === false || !rule.applies(from, to, isReply, path)) continue;
       if (rule.loss !== undefined && (rule.loss >= 1 || chance(random, rule.loss))) {
         fired(rule.kind);
         return;
@@ -166,6 +191,10 @@ export class Network {
         ms += more;
       }
       if (bytes === null) continue;
+      if (rule.double !== undefined && !isReply && chance(random, rule.double.share)) {
+        fired(rule.kind);
+        events.after(ms + between(random, 0, rule.double.laterMs), () => deliver(arriving.slice()));
+      }
       if (rule.duplicate !== undefined && !isReply && REPEATABLE.test(path) && chance(random, rule.duplicate)) {
         fired(rule.kind);
         times += 1;
@@ -183,6 +212,14 @@ export class Network {
     for (; times > 1; times -= 1) events.after(ms + between(random, 0, 50), () => deliver(arriving.slice()));
   }
 
+  #linkMs(from: string, to: string): number {
+    const { linkMs } = this.#options;
+    if (linkMs.length === 0) return 0;
+    const [a, b] = [siteOf(from), siteOf(to)];
+    // Of the pairs 0 1, 0 2, 1 2, and so on: that of the greater one's row.
+    return a === b || a < 0 || b < 0 ? 0 : (linkMs[a + b - 1] ?? 0);
+  }
+
   #latency(): number {
     const [least, most] = this.#options.latencyMs;
     return least + this.#options.random.float() * (most - least);
@@ -190,6 +227,13 @@ export class Network {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Whoever gave the bytes may write to them again. */
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = allocate(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
 
 /** There are many, and where in the simulator they were made says nothing. */
 function lost(code: "timeout" | "unreachable" | "outcome-unknown", text: string): OperationalError {

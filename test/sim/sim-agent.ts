@@ -10,7 +10,7 @@ import { concat, text, utf8 } from "../../src/util/bytes.ts";
 import type { Random } from "../../src/util/random.ts";
 import type { SimDisk } from "./disk.ts";
 import type { EventQueue } from "./event-queue.ts";
-import type { Network, OpenCall } from "./network.ts";
+import { copyOf, type Network, type OpenCall } from "./network.ts";
 import { NodeClock } from "./node-clock.ts";
 import type { SeamNode, SimReply } from "./types.ts";
 
@@ -20,6 +20,9 @@ export interface SimAgentOptions {
   /** The node id: it belongs to the disk. */
   readonly id: string;
   readonly host: string;
+  readonly datacenter: string;
+  /** There are other datacenters: its WAN pool can be called. */
+  readonly isFederated: boolean;
   /** `server` or `client`: what kind of agent runs here. */
   readonly kind: "server" | "client";
   readonly disk: SimDisk;
@@ -40,13 +43,16 @@ export interface SimAgentOptions {
 const LOG_LINES = 30;
 const RPC_PORT = 8300;
 const SERF_PORT = 8301;
+export const WAN_PORT = 8302;
 
 export class SimAgent implements SeamNode {
   readonly name: string;
   readonly id: string;
   readonly host: string;
+  readonly datacenter: string;
   readonly address: string;
   readonly serfAddress: string;
+  readonly wanAddress: string;
   readonly kind: "server" | "client";
   readonly disk: SimDisk;
   readonly clock: NodeClock;
@@ -66,13 +72,15 @@ export class SimAgent implements SeamNode {
   readonly #calls = new Set<OpenCall>();
 
   constructor(options: SimAgentOptions) {
-    const { name, id, host, kind, disk, events } = options;
+    const { name, id, host, datacenter, kind, disk, events } = options;
     this.#options = options;
     this.name = name;
     this.id = id;
     this.host = host;
     this.address = `${host}:${RPC_PORT}`;
+    this.datacenter = datacenter;
     this.serfAddress = `${host}:${SERF_PORT}`;
+    this.wanAddress = `${host}:${WAN_PORT}`;
     this.kind = kind;
     this.disk = disk;
     this.clock = new NodeClock(events, () => this.run(this.life, () => this.running?.wake()));
@@ -90,9 +98,11 @@ export class SimAgent implements SeamNode {
     return this.kind === "server" ? (this.running?.agent.server ?? null) : null;
   }
 
-  /** Servers take calls on one port, and every agent those of its pool on another. */
+  /** Servers take calls on one port and those of the WAN pool on another, and every agent those of its own pool on a third. */
   listens(address: string): boolean {
-    return this.up && (address === this.serfAddress || (address === this.address && this.kind === "server"));
+    if (!this.up || address === this.serfAddress || this.kind !== "server")
+      return this.up && address === this.serfAddress;
+    return address === this.address || (address === this.wanAddress && this.#options.isFederated);
   }
 
   /** Begins a life. @param group the first configuration of a new group; null goes on with what is stored, or joins. */
@@ -177,7 +187,7 @@ export class SimAgent implements SeamNode {
     this.#calls.add(call);
     this.run(life, () => {
       void this.running?.peer(path, bytes, from).then((reply) => {
-        if (this.#calls.delete(call)) answer(reply.slice());
+        if (this.#calls.delete(call)) answer(copyOf(reply));
       });
     });
   }

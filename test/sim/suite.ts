@@ -27,6 +27,8 @@ export interface SuiteOptions {
 export interface Suite {
   readonly workloads: Workload[];
   readonly checkers: Checker[];
+  /** What was committed. */
+  readonly reference: Reference;
   /** Requests answered so far. */
   operations(): number;
   /** What was done, in numbers. */
@@ -52,6 +54,7 @@ export function createSuite({ workloads = WORKLOADS, opsPerSecond = OPS_PER_SECO
   const watching = new Watching(watches, 600 * slower);
   const all = [registers, lists, sets, transactions, locks, watching];
   return {
+    reference,
     workloads: all.filter(({ name }) => workloads.includes(name)),
     operations: () => all.reduce((sum, { answered }) => sum + answered, 0),
     // The reference first: the others compare with it.

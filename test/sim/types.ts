@@ -23,6 +23,8 @@ export interface SimNode {
   request(method: string, target: string, body?: string): Promise<SimReply>;
   /** The server of its present life, for checkers; null while it is down. */
   readonly server: Server | null;
+  /** It sends what it is asked to another datacenter, where any server may answer. */
+  readonly isFar?: boolean;
 }
 
 /** A machine as those see it who look at the seams: at its disk, and at what it says to others. */
@@ -58,6 +60,8 @@ export interface Sim {
   readonly now: number;
   /** All agents there ever were and still are: removed ones are gone from it, added ones come at the end. */
   readonly nodes: readonly SimNode[];
+  /** Whom clients may ask, when those are not the same. */
+  readonly doors?: readonly SimNode[];
   /** The agents in which something has happened since the last step: all others are as they were. Absent: maybe all. */
   readonly touched?: ReadonlySet<SimNode>;
   /** The stream of random numbers of one purpose: the same object at each call. */

@@ -6,14 +6,17 @@ import type { Configuration } from "../../src/raft/types.ts";
 import type { Random } from "../../src/util/random.ts";
 import { testConfig } from "../support/agent.ts";
 import { SimDisk } from "./disk.ts";
+import { COPIED, COPY, SHARED } from "./federation/replicated.ts";
 import { EventQueue } from "./event-queue.ts";
 import { Network } from "./network.ts";
 import { Operator } from "./operator.ts";
 import type { Scenario } from "./scenario.ts";
-import { SimAgent } from "./sim-agent.ts";
+import { SimAgent, WAN_PORT } from "./sim-agent.ts";
 import { Streams } from "./streams.ts";
 import { Trace } from "./trace.ts";
-import type { Said, Sim } from "./types.ts";
+import type { Said, Sim, SimNode } from "./types.ts";
+import { MESSAGE_PATH } from "../../src/rpc/message-sender.ts";
+import { Weather } from "./weather.ts";
 import { raftMessages } from "./wire.ts";
 
 /** A checker has found something, or the product has said that it has a bug. */
@@ -33,46 +36,85 @@ const RESTART_MS: readonly [number, number] = [200, 3000];
 /** New servers get a vote after this long. */
 const STABILIZATION_MS = 2000;
 const RETRY_JOIN_MS = 1000;
+/** Of each datacenter, at most; what its machines are called begins with the next number. */
+const MACHINES = 100;
+const IDS = 10_000;
 /** Of the election timeout for each unit of `performance.raft_multiplier`. */
 const MULTIPLIER_MS = 100;
 
 export class World implements Sim {
   readonly scenario: Scenario;
-  readonly events: EventQueue = new EventQueue();
+  /** The name of the datacenter. */
+  readonly datacenter: string;
+  /** All datacenters of the simulation, this one among them. */
+  readonly datacenters: World[];
+  readonly events: EventQueue;
   readonly streams: Streams;
   readonly record: Trace;
   readonly network: Network;
+  /** What befalls datacenters and the links between them. */
+  readonly weather: Weather;
   readonly operator: Operator;
   readonly nodes: SimAgent[] = [];
   readonly touched: Set<SimAgent> = new Set();
   /** How often each kind of fault really did something. */
-  readonly fired: Map<string, number> = new Map();
+  readonly fired: Map<string, number>;
   /** No more faults: what is down comes up. */
   isHealing = false;
-  /** What was found where nothing could be thrown to whoever looks. */
-  violation: Violation | null = null;
   /** Settings that a fault has changed, for lives that begin from now on. */
   raftChanges: Partial<AgentConfig["raft"]> = {};
   readonly #base: AgentConfig = testConfig({ flags: ["-dev"] });
-  readonly #byHost = new Map<string, SimAgent>();
+  readonly #byHost: Map<string, SimAgent>;
+  readonly #first: World;
+  /** Of the names of its random numbers. */
+  readonly #prefix: string;
+  readonly #doors = new Map<SimAgent, SimNode>();
+  #violation: Violation | null = null;
   /** The machines that the group begins with. */
   readonly #founders = new Set<SimAgent>();
-  #machines = 0;
-  #ids = 0;
+  #machines: number;
+  #ids: number;
 
-  constructor(scenario: Scenario, isTraced: boolean) {
+  /** @param first of several datacenters: this one is one more beside it, with the same time and network. */
+  constructor(scenario: Scenario, isTraced: boolean, first: World | null = null) {
     this.scenario = scenario;
-    this.streams = new Streams(scenario.seed);
-    this.record = new Trace(isTraced);
-    this.network = new Network({
-      events: this.events,
-      random: this.random("network"),
-      trace: this.record,
-      latencyMs: scenario.settings.latencyMs,
-      agentAt: (host) => this.#byHost.get(host),
-      fired: (kind) => this.fire(kind),
-    });
+    this.#first = first ?? this;
+    this.datacenters = first?.datacenters ?? [];
+    const before = this.datacenters.length;
+    this.datacenter = `dc${before + 1}`;
+    this.datacenters.push(this);
+    this.#prefix = first === null ? "" : `${this.datacenter} `;
+    this.#machines = before * MACHINES;
+    this.#ids = before * IDS;
+    this.events = first?.events ?? new EventQueue();
+    this.streams = first?.streams ?? new Streams(scenario.seed);
+    this.record = first?.record ?? new Trace(isTraced);
+    this.fired = first?.fired ?? new Map<string, number>();
+    this.weather = first?.weather ?? new Weather(this.events);
+    this.#byHost = first === null ? new Map<string, SimAgent>() : first.#byHost;
+    this.network =
+      first?.network ??
+      new Network({
+        events: this.events,
+        random: this.random("network"),
+        trace: this.record,
+        latencyMs: scenario.settings.latencyMs,
+        linkMs: scenario.settings.linkMs ?? [],
+        agentAt: (host) => this.#byHost.get(host),
+        fired: (kind) => this.fire(kind),
+      });
     this.operator = new Operator(this);
+  }
+
+  /** Puts further datacenters beside the first one, until there are so many. */
+  federate(datacenters: number): readonly World[] {
+    const { scenario } = this;
+    return Array.from({ length: datacenters }, (_, at) => (at === 0 ? this : new World(scenario, false, this)));
+  }
+
+  /** What was found where nothing could be thrown to whoever looks. */
+  get violation(): Violation | null {
+    return this.#first.#violation;
   }
 
   // ------------------------------------------------------------------------------------------------------- Sim
@@ -82,7 +124,7 @@ export class World implements Sim {
   }
 
   random(purpose: string): Random {
-    return this.streams.of(purpose);
+    return this.streams.of(this.#prefix + purpose);
   }
 
   at(ms: number, fn: () => void): void {
@@ -105,14 +147,16 @@ export class World implements Sim {
 
   /** Remembers a violation; the run ends after the present event. */
   found(checker: string, message: string): Violation {
-    this.violation ??= new Violation(checker, message, this.now);
+    const found = (this.#first.#violation ??= new Violation(checker, message, this.now));
     this.trace(`VIOLATION ${checker}: ${message}`);
-    return this.violation;
+    return found;
   }
 
   onSaid(listener: (said: Said) => void): void {
+    const { onSaid } = this.network;
     this.network.onSaid = (from, toHost, path, bytes, isReply) => {
-      const to = this.#byHost.get(toHost);
+      onSaid?.(from, toHost, path, bytes, isReply);
+      const to = path === MESSAGE_PATH && from.datacenter === this.datacenter ? this.#byHost.get(toHost) : undefined;
       if (to === undefined) return;
       try {
         for (const message of raftMessages(path, bytes, isReply)) listener({ from, to, message });
@@ -121,6 +165,21 @@ export class World implements Sim {
         if (!(error instanceof Violation)) throw error;
       }
     };
+  }
+
+  /** Where clients may ask: at its own agents, and at those of other datacenters, which send it here. */
+  get doors(): readonly SimNode[] {
+    if (this.datacenters.length === 1) return this.nodes;
+    const doors: SimNode[] = [];
+    for (const { nodes } of this.datacenters)
+      for (const agent of nodes) doors.push(agent.datacenter === this.datacenter ? agent : this.#doorOf(agent));
+    return doors;
+  }
+
+  #doorOf(agent: SimAgent): SimNode {
+    let door = this.#doors.get(agent);
+    if (door === undefined) this.#doors.set(agent, (door = new FarDoor(agent, this.datacenter)));
+    return door;
   }
 
   // --------------------------------------------------------------------------------------------------- machines
@@ -142,6 +201,11 @@ export class World implements Sim {
   /** The servers whose processes run. */
   get running(): SimAgent[] {
     return this.servers.filter(({ up }) => up);
+  }
+
+  /** Each of its servers that runs has heard of a datacenter. */
+  knows({ datacenter }: World): boolean {
+    return this.running.every(({ running }) => running?.agent.datacenters().includes(datacenter) === true);
   }
 
   /** The server that leads in the newest term, if one says that it does. */
@@ -177,7 +241,9 @@ export class World implements Sim {
     const agent: SimAgent = new SimAgent({
       name,
       id: this.#newId(),
-      host: `10.0.${number >> 8}.${number & 0xff}`,
+      host: `10.${this.datacenters.indexOf(this)}.${number >> 8}.${number & 0xff}`,
+      datacenter: this.datacenter,
+      isFederated: this.datacenters.length > 1,
       kind,
       disk: new SimDisk({
         events: this.events,
@@ -209,9 +275,14 @@ export class World implements Sim {
     this.trace(`${agent.name} is gone`);
   }
 
+  /** Puts up the machines of the scenario's servers. */
+  populate(): void {
+    for (let i = 0; i < this.scenario.servers; i += 1) this.#founders.add(this.add("server"));
+  }
+
   /** Starts the whole cluster of the scenario. */
   begin(): void {
-    for (let i = 0; i < this.scenario.servers; i += 1) this.#founders.add(this.add("server"));
+    if (this.#founders.size === 0) this.populate();
     const { joining } = this.scenario.settings;
     const group = makeConfiguration(this.nodes.map(({ id, address }) => ({ id, address, voter: true })));
     for (const node of this.nodes) node.start(joining ? null : group);
@@ -285,11 +356,58 @@ export class World implements Sim {
         addresses: others.map(({ serfAddress }) => serfAddress),
         intervalMs: RETRY_JOIN_MS,
       },
+      ...(this.datacenters.length > 1 ? this.#federated(agent) : {}),
+    };
+  }
+
+  /** What an agent is told of the other datacenters. */
+  #federated({ host }: SimAgent): Partial<AgentConfig> {
+    const { gossipWan, retryJoinWan } = this.#base;
+    const { datacenter } = this;
+    const others = this.datacenters.flatMap((world) => (world === this ? [] : world.servers));
+    const first = this.#first.datacenter;
+    const rule = { Prefix: SHARED, ToPrefix: SHARED, Mode: "two-way" } as const;
+    const shared = this.datacenters.flatMap((world) => (world === this ? [] : [{ ...rule, From: world.datacenter }]));
+    const copied = { From: first, Prefix: COPIED, ToPrefix: COPY, Mode: "one-way" } as const;
+    const { isReplicating = false } = this.scenario.settings;
+    return {
+      datacenter,
+      primaryDatacenter: isReplicating ? first : datacenter,
+      kvReplication: !isReplicating ? [] : datacenter === first ? shared : [...shared, copied],
+      gossipWan: gossipWan === null ? null : { ...gossipWan, advertiseAddress: host, port: WAN_PORT },
+      retryJoinWan: {
+        ...retryJoinWan,
+        addresses: others.filter(({ retired }) => !retired).map(({ wanAddress }) => wanAddress),
+        intervalMs: RETRY_JOIN_MS,
+      },
     };
   }
 
   #newId(): string {
     this.#ids += 1;
     return `${String(this.#ids).padStart(8, "0")}-1111-1111-1111-111111111111`;
+  }
+}
+
+/** An agent of one datacenter, asked about another one. Nothing is known of who answers there. */
+class FarDoor implements SimNode {
+  readonly name: string;
+  readonly server = null;
+  readonly isFar = true;
+  readonly #agent: SimAgent;
+  readonly #datacenter: string;
+
+  constructor(agent: SimAgent, datacenter: string) {
+    this.#agent = agent;
+    this.#datacenter = datacenter;
+    this.name = `${agent.name} for ${datacenter}`;
+  }
+
+  get up(): boolean {
+    return this.#agent.up;
+  }
+
+  request(method: string, target: string, body?: string): ReturnType<SimNode["request"]> {
+    return this.#agent.request(method, `${target}${target.includes("?") ? "&" : "?"}dc=${this.#datacenter}`, body);
   }
 }

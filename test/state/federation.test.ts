@@ -45,13 +45,29 @@ test("federation: a store has one name for its history, and another after a rest
   assert.equal(log.store.federation().value?.StoreID, "one");
   const restored = StateStore.restore(log.store.snapshot().records());
   const before = restored.federation();
-  restored.restored(50);
+  restored.restored(50, log.store.federation().value);
   const after = restored.federation();
   assert.equal(before.value?.RestoredIndex, 0);
   assert.equal(after.value?.RestoredIndex, 50);
   assert.equal(restored.lastIndex, 50);
   assert.ok(after.index > before.index, "whoever waits for the record is told");
   assert.notEqual(restored.hash(), log.store.hash());
+});
+
+test("federation: a backup of before a move does not undo it", () => {
+  const log = new Log();
+  log.value(set({ storeId: "one" }));
+  const backup = [...log.store.snapshot().records()];
+  log.value(set({ primary: primary("dc3", 1) }));
+  const restored = StateStore.restore(backup);
+  restored.restored(50, log.store.federation().value);
+  assert.deepEqual(restored.federation().value?.Primary, primary("dc3", 1));
+  const empty = StateStore.restore(new StateStore().snapshot().records());
+  empty.restored(50, log.store.federation().value);
+  assert.deepEqual(empty.federation().value?.Primary, primary("dc3", 1));
+  const older = StateStore.restore(backup);
+  older.restored(50, null);
+  assert.equal(older.federation().value?.Primary, null);
 });
 
 test("federation: what comes from a primary is taken only while it is the primary", () => {

@@ -35,6 +35,15 @@ function agree(map: OrderedMapView<Item>, model: Map<string, Item>, next: (n: nu
     });
     assert.deepEqual(visited, expected);
     assert.equal(map.maxWeight(from, to), Math.max(0, ...expected.map(([, item]) => item.weight)), `${from} to ${to}`);
+    const above = next(1000);
+    const heavy: [string, Item][] = [];
+    map.visitAbove(from, to, above, (value, key) => {
+      heavy.push([key, value]);
+    });
+    assert.deepEqual(
+      heavy,
+      expected.filter(([, { weight }]) => weight > above),
+    );
     if (from !== null) {
       assert.deepEqual(
         map.first(from),

@@ -29,7 +29,7 @@ const move: Command = {
   synopsis: "Makes another datacenter the primary",
   operands: "[options] DATACENTER",
   help: `The present primary steps down, and the other datacenter takes over what it had and is the primary from then on. In
-between, for less than a second when the link is good, nobody is: writes of configuration entries are refused and say so.
+between, for less than a second when the link is good, nobody is: writes of configuration entries wait.
 
 Look with -dry-run. Without -force nothing is done while the present primary cannot be reached or the other datacenter is
 behind. With -force, and without the present primary, what only that has is lost: should it still run, it gives way as
@@ -87,7 +87,9 @@ function seenTable(seen: readonly SeenDatacenter[]): string {
     Reachable ? String(PrimaryEpoch) : "-",
     Reachable ? ConfiguredPrimary : "-",
   ]);
-  return columns([["Datacenter", "Reachable", "Primary", "Move", "In its files"], ...rows]);
+  const table = columns([["Datacenter", "Reachable", "Primary", "Move", "In its files"], ...rows]);
+  const errors = seen.flatMap(({ Datacenter, Error: why }) => (why === "" ? [] : [`\n${Datacenter}: ${why}`]));
+  return [table, ...errors].join("\n");
 }
 
 const replication: Command = {
@@ -100,8 +102,14 @@ const replication: Command = {
     try {
       const { Datacenter, PrimaryDatacenter, Links } = await operator.replication();
       call.print(`Datacenter ${Datacenter}; the primary is ${PrimaryDatacenter}.\n`);
-      const header = ["Type", "From", "Prefix", "Mode", "State", "Lag", "Index", "Conflicts", "Last error"];
+      const header = ["Type", "From", "Prefix", "Mode", "State", "Lag", "Index", "Conflicts"];
       call.print(columns([header, ...Links.map(linkRow)]));
+      const reasons = new Set(
+        Links.flatMap(({ State, SourceDatacenter, LastErrorMessage }) =>
+          State === "failing" ? [`${SourceDatacenter}: ${LastErrorMessage}`] : [],
+        ),
+      );
+      for (const reason of reasons) call.print(`\n${reason}`);
     } catch (error) {
       throw new CliError(`Error reading how replication stands: ${errorText(error)}`, { cause: error });
     }
@@ -120,7 +128,6 @@ function linkRow(link: ReplicationLinkStatus): string[] {
     link.LagMs === null ? "-" : `${(link.LagMs / 1000).toFixed(1)}s`,
     String(link.ReplicatedIndex),
     link.Conflicts === undefined ? "-" : String(link.Conflicts),
-    link.State === "failing" ? link.LastErrorMessage : "-",
   ];
 }
 

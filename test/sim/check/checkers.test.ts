@@ -249,14 +249,14 @@ test("reads: what is older than what was committed at the call is found, and wha
   const reads = new Reads(reference);
   const sim = world(a);
   passes(sim, reference, reads);
-  const before = reads.begin("register/1", sim.nodes[0] as SimNode);
+  const before = reads.begin(sim, "register/1", sim.nodes[0] as SimNode);
   a.with(set("register/1", "new"));
   passes(sim, reference, reads);
   reads.current(sim, before, 2, "old", 2);
   passes(sim, reads);
   reads.current(sim, before, 3, "new", 3);
   passes(sim, reads);
-  const after = reads.begin("register/1", sim.nodes[0] as SimNode);
+  const after = reads.begin(sim, "register/1", sim.nodes[0] as SimNode);
   reads.current(sim, after, 2, "old", 2);
   fails(sim, /current reads/, reads);
   reads.current(sim, after, 3, "other", 3);
@@ -273,11 +273,11 @@ test("reads: a stale one may be old, but not older than what the same server has
   const sim = world(a);
   passes(sim, reference, reads);
   const node = sim.nodes[0] as SimNode;
-  reads.stale(sim, reads.begin("register/1", node), 2, "a", 2);
+  reads.stale(sim, reads.begin(sim, "register/1", node), 2, "a", 2);
   passes(sim, reads);
-  reads.stale(sim, reads.begin("register/1", node), 4, "c", 4);
+  reads.stale(sim, reads.begin(sim, "register/1", node), 4, "c", 4);
   passes(sim, reads);
-  reads.stale(sim, reads.begin("register/2", node), 0, null, 1);
+  reads.stale(sim, reads.begin(sim, "register/2", node), 0, null, 1);
   fails(sim, /prefix of stale reads/, reads);
 });
 
@@ -407,9 +407,8 @@ test("sessions: one that ends early, one that never ends, and a lock taken withi
     [1000, true],
     [6000, false],
   ] as const) {
-    const { a, lives, reference, sim } = start(session("s", 5000), session("t"), lock("x", "s"), destroy("s"));
+    const { a, reference, sim } = start(session("s", 5000), session("t"), lock("x", "s"), destroy("s"));
     sim.now = afterMs;
-    lives.acquiring("x", "t", afterMs);
     a.with(lock("x", "t"));
     if (isWrong) fails(sim, /lock delay/, reference);
     else passes(sim, reference);

@@ -17,6 +17,7 @@ function agent(name: string, lies: Record<string, unknown> = {}): Present {
   };
   return {
     name,
+    datacenter: "dc1",
     kind: name.startsWith("s") ? "server" : "client",
     ask: async (target) => {
       const rows = target in lies ? lies[target] : truth[target];

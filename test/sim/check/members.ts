@@ -5,12 +5,13 @@
 /** An agent, as far as this check needs it: machines that were taken away are none. */
 export interface Present {
   readonly name: string;
+  readonly datacenter: string;
   readonly kind: "server" | "client";
   /** Asks it; null when it does not answer. */
   ask(target: string): Promise<{ status: number; body: string } | null>;
 }
 
-interface MemberRow {
+export interface MemberRow {
   Name: string;
   Status: number;
 }
@@ -26,7 +27,7 @@ interface ServiceRow {
 }
 
 /** Serf's. */
-const ALIVE = 1;
+export const ALIVE = 1;
 
 /** What is not yet as it should be; null when all agents, and the catalog, tell the truth. */
 export async function membersProblem(present: readonly Present[]): Promise<string | null> {
@@ -49,9 +50,10 @@ export async function membersProblem(present: readonly Present[]): Promise<strin
   return serving === servers ? null : `the catalog has the service consul on ${serving}, the servers are ${servers}`;
 }
 
-const sorted = (names: readonly string[]): string => [...names].sort().join();
+export const sorted = (names: readonly string[]): string => [...names].sort().join();
 
-async function rows<T>(agent: Present, target: string): Promise<T[] | null> {
+/** What it answers; null when it does not. */
+export async function rows<T>(agent: Present, target: string): Promise<T[] | null> {
   const reply = await agent.ask(target);
   return reply?.status === 200 ? (JSON.parse(reply.body) as T[]) : null;
 }

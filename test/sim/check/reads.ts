@@ -23,6 +23,8 @@ export interface Read {
   /** What was committed somewhere, and the least state that this server had shown. */
   readonly committed: number;
   readonly shown: number;
+  /** Of a read that any server of the datacenter may answer: those that run, and what the one that is behind had shown. */
+  readonly all: { readonly servers: readonly Server[]; readonly least: number } | null;
 }
 
 interface Answer {
@@ -57,9 +59,10 @@ export class Reads implements Checker {
     });
   }
 
-  begin(key: string, node: SimNode): Read {
+  begin(sim: Sim, key: string, node: SimNode): Read {
     const { server } = node;
-    return { key, node, server, committed: this.#reference.index, shown: this.#shownBy(server) };
+    const all = node.isFar === true ? everyServer(sim) : null;
+    return { key, node, server, committed: this.#reference.index, shown: this.#shownBy(server), all };
   }
 
   #shownBy(server: Server | null): number {
@@ -115,6 +118,11 @@ export class Reads implements Checker {
     const since = versions[at + 1]?.index ?? Infinity;
     if (!isStale && since <= read.committed)
       sim.fail("current reads", `${what}, but ${since} was committed before the read began (${read.committed} was)`);
+    if (isStale && read.all !== null && since <= read.all.least && isSame(everyServer(sim).servers, read.all.servers))
+      sim.fail(
+        "stale reads elsewhere",
+        `${what}, but the key changed at ${since}, and every server there had ${read.all.least} when it was asked`,
+      );
     if (server === null || read.node.server !== server) return;
     if (!isStale) return;
     if (since <= read.shown)
@@ -126,3 +134,11 @@ export class Reads implements Checker {
     this.#shown.set(server, Math.max(this.#shownBy(server), shown));
   }
 }
+
+function everyServer({ nodes }: Sim): { servers: Server[]; least: number } {
+  const servers = nodes.flatMap(({ server }) => (server === null ? [] : [server]));
+  return { servers, least: Math.min(...servers.map(({ state }) => state.lastIndex)) };
+}
+
+const isSame = (a: readonly Server[], b: readonly Server[]): boolean =>
+  a.length === b.length && a.every((server, at) => server === b[at]);

@@ -6,10 +6,13 @@ import type { Sim, SimNode, SimReply, Workload } from "../types.ts";
 
 /** Longer than an agent holds a request while there is no leader. */
 const PATIENCE_MS = 12_000;
-/** What the agent says when it has given up before doing anything. */
-const NOTHING_DONE = new Set(["No cluster leader"]);
+/** What the agent says when it has given up before doing anything, here or in another datacenter. */
+const NOTHING_DONE =
+  /^No cluster leader(?: in datacenter '[^']*')?$|^No path to datacenter$|\. Nothing was done there\. /;
 /** Done, not there, and a transaction that did nothing. */
 const ANSWERS = new Set([200, 404, 409]);
+/** The mean of pauses at most: who pauses ends late. */
+const PAUSE_MS = 15_000;
 const STEPS_AT_ONCE = 20_000;
 const STEPS_MAX = 500_000;
 
@@ -27,11 +30,13 @@ export abstract class Clients implements Workload {
   protected isStopped = false;
   /** Operations that were answered. */
   answered = 0;
+  /** What was last said to a request that was not carried out, for people. */
+  protected refusal = "";
 
   /** @param pauseMs the mean of the pauses between two turns of a client. */
   constructor(clients: number, pauseMs: number) {
     this.#clients = clients;
-    this.#pauseMs = pauseMs;
+    this.#pauseMs = Math.min(pauseMs, PAUSE_MS);
   }
 
   /** One turn of a client, to its end. */
@@ -72,7 +77,7 @@ export abstract class Clients implements Workload {
   }
 
   protected anyNode(): SimNode {
-    return this.pick(this.sim.nodes);
+    return this.pick(this.sim.doors ?? this.sim.nodes);
   }
 
   /** Runs something beside the clients. */
@@ -110,7 +115,10 @@ export abstract class Clients implements Workload {
     patienceMs: number = PATIENCE_MS,
   ): Promise<Outcome> {
     const late = this.sim.sleep(patienceMs).then((): Outcome => "unknown");
-    const outcome = await Promise.race([answer(this.sim, node, method, target, body), late]);
+    const outcome = await Promise.race([
+      answer(this.sim, node, method, target, body, (text) => (this.refusal = text)),
+      late,
+    ]);
     if (typeof outcome !== "string") this.answered += 1;
     return outcome;
   }
@@ -122,6 +130,7 @@ async function answer(
   method: string,
   target: string,
   body: string | undefined,
+  refused: (text: string) => void,
 ): Promise<Outcome> {
   try {
     const reply = await node.request(method, target, body);
@@ -129,8 +138,10 @@ async function answer(
     // Whatever befell it on its way between agents, the request itself is in order.
     if (reply.status === 400)
       sim.found?.("nobody is blamed", `${node.name}: ${method} ${target}: ${reply.status} ${reply.body}`);
-    return NOTHING_DONE.has(reply.body) ? "undone" : "unknown";
+    refused(`${reply.status} ${reply.body}`);
+    return NOTHING_DONE.test(reply.body) ? "undone" : "unknown";
   } catch (error) {
+    refused(String(error));
     return isRefused(error) ? "undone" : "unknown";
   }
 }

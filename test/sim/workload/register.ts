@@ -101,7 +101,7 @@ export class Registers extends Clients {
 
   async #get({ key, known }: Slot, node: SimNode, client: number, query: string): Promise<void> {
     const call: Call = this.#histories.begin(key, { kind: "get", result: null }, this.moment());
-    const read = this.#reads.begin(key, node);
+    const read = this.#reads.begin(this.sim, key, node);
     const outcome = await this.ask(node, "GET", `/v1/kv/${key}${query}`);
     if (typeof outcome === "string") {
       this.#histories.drop(key, call);
@@ -116,7 +116,7 @@ export class Registers extends Clients {
   }
 
   async #stale(node: SimNode, key: string): Promise<void> {
-    const read = this.#reads.begin(key, node);
+    const read = this.#reads.begin(this.sim, key, node);
     const outcome = await this.ask(node, "GET", `/v1/kv/${key}?stale`);
     if (typeof outcome === "string") return;
     const row = rowsOf(outcome)[0];
