@@ -68,7 +68,6 @@ export const siteOf = (host: string): number => (host === CLIENT_HOST ? -1 : hos
 const SITE_AT = 3;
 const ZERO = 48;
 
-
 const hosts = new Map<string, string>();
 
 /** There are few addresses, and each is called all the time. */

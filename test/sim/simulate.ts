@@ -182,6 +182,9 @@ class Run {
     const all = this.worlds.flatMap(({ nodes }) => nodes);
     if (this.worlds.length > 1)
       await this.#members(this.world, all, federationProblem, "datacenters agree", FEDERATION_MS);
+    await this.#demand(AGREE_MS, "datacenters come to hold the same", () =>
+      this.#workloads.every((workload) => workload.agreed?.() !== false),
+    );
     for (const each of this.worlds) each.touchAll();
     for (const checker of this.#checkers) {
       checker.step?.(world);

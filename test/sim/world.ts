@@ -7,6 +7,7 @@ import type { Random } from "../../src/util/random.ts";
 import { testConfig } from "../support/agent.ts";
 import { SimDisk } from "./disk.ts";
 import { EventQueue } from "./event-queue.ts";
+import { REPLICATED_PREFIX } from "./federation/replicas.ts";
 import { Network } from "./network.ts";
 import { Operator } from "./operator.ts";
 import type { Scenario } from "./scenario.ts";
@@ -360,7 +361,12 @@ export class World implements Sim {
     const others = this.datacenters.flatMap((world) => (world === this ? [] : world.servers));
     return {
       datacenter,
-      primaryDatacenter: datacenter,
+      primaryDatacenter: this.datacenters[0]!.datacenter,
+      kvReplication: this.datacenters.flatMap(({ datacenter: From }) =>
+        From === datacenter
+          ? []
+          : [{ From, Prefix: REPLICATED_PREFIX, ToPrefix: REPLICATED_PREFIX, Mode: "two-way" as const }],
+      ),
       gossipWan: gossipWan === null ? null : { ...gossipWan, advertiseAddress: host, port: WAN_PORT },
       retryJoinWan: {
         ...retryJoinWan,

@@ -7,10 +7,11 @@ import type { World } from "../world.ts";
 import { Failovers } from "./failovers.ts";
 import { Forwards } from "./forwards.ts";
 import type { Place } from "./place.ts";
+import { Replicas } from "./replicas.ts";
 import { Wellness } from "./wellness.ts";
 
 /** The names of the workloads that are there only with several datacenters. */
-const FAR_WORKLOADS: readonly string[] = ["forward", "failover"];
+const FAR_WORKLOADS: readonly string[] = ["forward", "failover", "replication"];
 /** Of what all clients together ask, this is for these. */
 const FAR_SHARE = 0.3;
 const OPS_PER_SECOND = 130;
@@ -26,9 +27,11 @@ export function createFederationSuite(
   });
   const [first] = worlds as [World];
   const rate = FAR_SHARE * opsPerSecond;
-  const far = [new Forwards(places, rate / 2), new Failovers(places, rate / 2)].filter(({ name }) =>
-    workloads.includes(name),
-  );
+  const far = [
+    new Forwards(places, rate * 0.4),
+    new Failovers(places, rate * 0.4),
+    new Replicas(places, rate * 0.2),
+  ].filter(({ name }) => workloads.includes(name));
   return {
     workloads: [
       ...places.flatMap(({ world, suite }) => suite.workloads.map((each) => boundWorkload(world, each))),
