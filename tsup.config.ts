@@ -16,6 +16,8 @@ export const libraryEntries: Record<string, string> = {
   index: "src/index.ts",
   client: "src/client/index.ts",
   "client/admin": "src/client/admin.ts",
+  "storage/unstorage": "runtimes/storage/unstorage.ts",
+  "storage/idb": "runtimes/storage/idb.ts",
   node: "runtimes/node/index.ts",
   bun: "runtimes/bun/index.ts",
   deno: "runtimes/deno/index.ts",

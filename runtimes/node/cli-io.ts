@@ -8,6 +8,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { openStorage } from "../storage/unstorage.ts";
 import { interfaceAddresses } from "./config-files.ts";
 import type {
   ChildExit,
@@ -39,6 +40,7 @@ export function nodeCliIo(
     stdin: readStdin,
     readFile: (path) => readable(path, () => readFile(path)),
     writeFile: writeWhole,
+    storage: (url) => openStorage(url, process.env),
     listDir: (path) => readable(path, async () => (await readdir(path)).sort()),
     stat: fileInfo,
     spawn: spawnChild,

@@ -47,7 +47,7 @@ async function serve(door: GatewayHandle, message: IncomingMessage, response: Se
     const from = message.socket.remoteAddress ?? "";
     const refusal = gateway.refusal(path, message.headers.authorization ?? null, from);
     if (refusal !== null) return refuse(refusal);
-    const answer = await gateway.handle(path, await readBody(message));
+    const answer = await gateway.handle(path, await readBody(message), from);
     response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": answer.length });
     response.end(answer);
   } catch {

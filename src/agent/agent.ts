@@ -123,7 +123,7 @@ export class Agent implements Topology {
       handle: (path, bytes, from) => {
         if (path === this.#pool.path) return this.#pool.handle(from, bytes);
         if (path === this.#wan?.path) return this.#wan.handle(from, bytes);
-        return this.#door.handle(path, bytes);
+        return this.#door.handle(path, bytes, from);
       },
     });
     const peers = new GatewayPeers({
@@ -134,8 +134,10 @@ export class Agent implements Topology {
     });
     const client = new PeerClient(identity, peers, new RequestIds((length) => platform.random(length)));
     const outcomes = new RequestOutcomes(() => platform.now());
-    this.#door = new PeerDoor(identity, (error) =>
-      this.log.error("a call of another agent failed: this is a bug", { error }),
+    this.#door = new PeerDoor(
+      identity,
+      (error) => this.log.error("a call of another agent failed: this is a bug", { error }),
+      (from, why) => this.encryption.refusals.note(from, why),
     );
     this.#pool = this.#makePool();
     this.#wan = config.server ? this.#makeWan(client) : null;

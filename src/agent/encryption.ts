@@ -93,7 +93,13 @@ export class Encryption {
   /** Answers a call of another agent. Never rejects. */
   peer(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> {
     if (this.#door !== null) return this.#door.handle(path, bytes, from);
-    return noKeyHere(bytes) ?? this.#options.handle(path, bytes, from);
+    const refusal = noKeyHere(bytes);
+    if (refusal === null) return this.#options.handle(path, bytes, from);
+    this.refusals.note(
+      from,
+      "an encrypted call: the agent there has an `encrypt` key, and this one has none: give it the same key",
+    );
+    return refusal;
   }
 
   /** True when there is a key. */

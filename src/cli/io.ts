@@ -1,6 +1,7 @@
 // Everything the command line asks of the place it runs in. A runtime's `main` builds one `CliIo` and calls `runCli(io)`;
 // tests give a scripted one. `src/cli` reaches the outside through nothing else.
 
+import type { ClientStorage } from "../client/storage.ts";
 import type { InterfaceAddress } from "../config/network-interface.ts";
 
 /** The part of `fetch` that is used: an absolute address and the usual options. */
@@ -28,6 +29,11 @@ export interface CliIo {
    * `mode` is the Unix permission bits, 0o666 less the umask when not given. A stream that fails leaves no file.
    */
   writeFile(path: string, content: Uint8Array | ReadableStream<Uint8Array>, mode?: number): Promise<void>;
+  /**
+   * A place outside the file system that a URL names, such as `s3://bucket/path`, for whole values under names. Missing:
+   * unsupported. @throws Error that says what is not set or not installed.
+   */
+  storage?(url: string): Promise<ClientStorage>;
   /** Names in a directory, sorted, without "." and "..". */
   listDir(path: string): Promise<string[]>;
   /** Null when nothing is there. */

@@ -7,5 +7,6 @@ export type { CoordinateArea } from "./coordinate.ts";
 export type { EventArea, EventFilters } from "./event.ts";
 export type { KeyringOptions, OperatorArea } from "./operator.ts";
 export type { QueryAdminArea, QueryDefinition } from "./query-admin.ts";
+export type { PreparedQuery } from "../types/records.ts";
 export { acquireSemaphore, semaphoreFlags } from "./semaphore.ts";
 export type { SnapshotArea } from "./snapshot.ts";

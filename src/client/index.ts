@@ -22,6 +22,7 @@ export type { SessionArea } from "./session.ts";
 export type { StatusArea } from "./status.ts";
 export type { ClientStorage } from "./storage.ts";
 export type {
+  Body,
   ClientFetch,
   ClientRequest,
   Read,

@@ -1,5 +1,6 @@
 // The key-value store: https://developer.hashicorp.com/consul/api-docs/kv.
-import type { Command, CommandResult } from "../state/command.ts";
+import type { Command, CommandResult, LockSeen } from "../state/command.ts";
+import { fold } from "../state/key.ts";
 import type { StateStore } from "../state/store.ts";
 import type { KVEntry, Uint64 } from "../types/records.ts";
 import { OperationalError } from "../types/error.ts";
@@ -56,7 +57,8 @@ export const kvPut: CommandEndpoint<KvPutArgs, boolean> = {
     if (acquire !== undefined) {
       // The delay is the leader's own, by its clock, and never enters the log (Consul: session lock-delay).
       if (context.lockDelayed(key)) return { answer: false };
-      return { command: { type: "kv.lock", key, value, flags, session: acquire }, reply: applied };
+      const seen = lockSeen(context.state, key, acquire);
+      return { command: { type: "kv.lock", key, value, flags, session: acquire, seen }, reply: applied };
     }
     if (release !== undefined)
       return { command: { type: "kv.unlock", key, value, flags, session: release }, reply: applied };
@@ -65,6 +67,13 @@ export const kvPut: CommandEndpoint<KvPutArgs, boolean> = {
     return { command: { type: "kv.set", key, value, flags }, reply: applied };
   },
 };
+
+/** How a lock stands that `session` asks for. */
+export function lockSeen(state: StateStore, key: string, session: string): LockSeen {
+  const { LockIndex: lockIndex, Session: holder } = state.kvGet(key).value ?? { LockIndex: 0 };
+  if (holder === undefined || fold(holder) === fold(session)) return { lockIndex };
+  return (state.session(holder).value?.LockDelay ?? 0) > 0 ? { lockIndex, holder } : { lockIndex };
+}
 
 export interface KvDeleteArgs {
   key: string;

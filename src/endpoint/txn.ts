@@ -2,8 +2,8 @@
 import type { TxnError, TxnOperation, TxnOutcome, TxnResult } from "../state/command.ts";
 import { OperationalError } from "../types/error.ts";
 import { checkNode, checkService } from "./catalog.ts";
-import type { CommandEndpoint, Prepared, QueryEndpoint } from "./endpoint.ts";
-import { copyProblem } from "./kv.ts";
+import type { CommandEndpoint, PrepareContext, Prepared, QueryEndpoint } from "./endpoint.ts";
+import { copyProblem, lockSeen } from "./kv.ts";
 import { nodeServiceShape } from "./shape.ts";
 
 const KV_READS: ReadonlySet<string> = new Set([
@@ -64,7 +64,7 @@ export const txnApply: CommandEndpoint<TxnOperation[], TxnOutcome> = {
         faults.push({ OpIndex: at, What: `failed to lock key ${JSON.stringify(operation.key)} due to lock delay` });
     if (faults.length > 0) return { answer: { Results: null, Errors: faults } };
     return {
-      command: { type: "txn", operations: operations.map((operation) => placed(operation, context.datacenter)) },
+      command: { type: "txn", operations: looked(context, operations) },
       reply: (result) =>
         result.ok
           ? (result.value as TxnOutcome)
@@ -72,6 +72,18 @@ export const txnApply: CommandEndpoint<TxnOperation[], TxnOutcome> = {
     };
   },
 };
+
+/** The operations as they go into the log, with what the leader sees of the locks that they take. */
+function looked({ state, datacenter }: PrepareContext, operations: readonly TxnOperation[]): TxnOperation[] {
+  const taken = new Set<string>();
+  return operations.map((operation) => {
+    // A second one in the same transaction finds what the first has done.
+    if (operation.kind !== "kv" || operation.verb !== "lock" || taken.has(operation.key))
+      return placed(operation, datacenter);
+    taken.add(operation.key);
+    return { ...operation, seen: lockSeen(state, operation.key, operation.session) };
+  });
+}
 
 /** Nodes are of the datacenter that stores them, whatever was sent. */
 const placed = (operation: TxnOperation, datacenter: string): TxnOperation =>

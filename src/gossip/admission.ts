@@ -95,7 +95,9 @@ export function vetoOf(
   }
   if (!versionsMeet(record.versions, admission.versions)) {
     const { protocolMin, protocolMax, protocolCurrent } = record.versions;
-    const text = `Member '${name}' speaks protocol ${protocolCurrent} and understands ${protocolMin} to ${protocolMax}`;
+    const text =
+      `Member '${name}' speaks protocol ${protocolCurrent} and understands ${protocolMin} to ${protocolMax}: ` +
+      "run the same version of the program on both";
     return { reason: "protocol", text };
   }
   const text = brokenRule(record, admission.mergeRules, admission.table, others, isJoin);

@@ -9,6 +9,7 @@ import {
   sessionsOfNode,
 } from "../endpoint/session.ts";
 import { SERF_HEALTH } from "../server/reconcile.ts";
+import { healthService } from "../endpoint/health.ts";
 import { OperationalError } from "../types/error.ts";
 import { type Decoder, duration, list, mapped, nullable, object, optional, raw, string } from "../util/decode.ts";
 import type { Context } from "./context.ts";
@@ -100,7 +101,7 @@ async function create(c: Context): Promise<Reply> {
   const NodeChecks = body.NodeChecks ?? (Checks !== null && Checks.length === 0 ? [] : [SERF_HEALTH]);
   const draft: SessionDraft = {
     Name: body.Name,
-    Node: body.Node === "" ? c.agent.config.nodeName : body.Node,
+    Node: body.Node === "" ? await homeOf(c) : body.Node,
     LockDelay: body.LockDelay ?? LOCK_DELAY_DEFAULT_NS,
     Behavior: body.Behavior,
     TTL: body.TTL,
@@ -109,6 +110,18 @@ async function create(c: Context): Promise<Reply> {
   };
   if (Checks !== null && !sameList(Checks, NodeChecks)) draft.Checks = Checks;
   return c.reply({ ID: await c.command(sessionCreate, draft) });
+}
+
+/** The node of a session that names none: the agent's own; in another datacenter, which has not that, one of its servers. */
+async function homeOf(c: Context): Promise<string> {
+  const { config, route, datacenter: own } = c.agent;
+  if (c.datacenter === "" || c.datacenter === own) return config.nodeName;
+  const args = { service: "consul", tags: [], connect: false, passing: true, nodeMeta: [], filter: "", near: "" };
+  const { shared } = await route.query(healthService, args, c.agent.defaultQuery, c.datacenter);
+  const [server] = shared.read.value;
+  if (server === undefined)
+    throw new OperationalError("refused", `no server of datacenter '${c.datacenter}' is healthy`);
+  return server.Node.Node;
 }
 
 const sameList = (a: readonly string[], b: readonly string[]): boolean =>

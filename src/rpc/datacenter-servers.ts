@@ -39,15 +39,12 @@ const DEMOTED_MS = 30_000;
 /** Between two pings of who does not answer. */
 const RETRY_MS = 2000;
 /** A server that has answered a ping this lately is not doubted. */
-const TRUSTED_MS = 1000;
+const TRUSTED_MS = 500;
 /** Between two drawings of the order: this, and up to half of it more. */
 const REDRAW_MS = 120_000;
 /** Servers are as near as the nearest when they are not farther than this much, and this share, more. */
 const NEAR_MS = 5;
 const NEAR_SHARE = 0.25;
-
-/** Why a server is silent that the pool knows as failed. */
-const GIVEN_UP = "the WAN pool holds it for failed";
 
 interface Entry {
   known: KnownServer;
@@ -87,9 +84,9 @@ export class DatacenterServers {
       if (entry === undefined || entry.known.peer.address !== server.peer.address) entry = fresh(server);
       const wasAlive = entry.known.isAlive;
       entry.known = server;
-      // The pool has heard of it again, or gives it up.
+      // The pool has heard of it again; or it gives it up, which may be old news of a link that is whole again: it is asked.
       if (server.isAlive && !wasAlive) entry.silentSinceMs = null;
-      else if (!server.isAlive && wasAlive) this.#silent(entry, GIVEN_UP);
+      else if (!server.isAlive && wasAlive && entry.silentSinceMs === null) void this.#ping(entry);
       entry.isNear = server.distanceMs === null || server.distanceMs <= near;
       entries.push(entry);
     }
@@ -132,11 +129,12 @@ export class DatacenterServers {
     entry.silentSinceMs = null;
   }
 
-  /** It lets somebody wait: all are pinged that are thought to answer. */
-  doubt(peer: Peer): void {
+  /** It lets somebody wait: all are pinged that are thought to answer. False: it has answered just now, and is not doubted yet. */
+  doubt(peer: Peer): boolean {
     const entry = this.#entry(peer);
-    if (entry === null || this.#options.now() - entry.answeredMs < TRUSTED_MS) return;
+    if (entry === null || this.#options.now() - entry.answeredMs < TRUSTED_MS) return false;
     for (const each of this.#entries) if (each.silentSinceMs === null) void this.#ping(each);
+    return true;
   }
 
   /** Why nobody need wait for an answer of it any more; null while somebody should. */
@@ -164,9 +162,13 @@ export class DatacenterServers {
     const since = this.#options.now() - DEMOTED_MS;
     let best: Entry | null = null;
     for (const entry of this.#entries) {
-      const { known, silentSinceMs } = entry;
-      if (silentSinceMs !== null && (silentSinceMs > since || !known.isAlive)) continue;
-      if (best === null || (entry.isNear && !best.isNear)) best = entry;
+      const { known, silentSinceMs, answeredMs } = entry;
+      // Of who is given up only its own answers count.
+      const isThere = known.isAlive
+        ? silentSinceMs === null || silentSinceMs <= since
+        : silentSinceMs === null && answeredMs > since;
+      if (!isThere) continue;
+      if (best === null || rank(entry) > rank(best)) best = entry;
     }
     return best;
   }
@@ -231,10 +233,12 @@ export class DatacenterServers {
   }
 }
 
-/** A new one counts as alive: what the pool says of it is told next. */
+/** Who is known to be there comes before who is near. */
+const rank = ({ known, isNear }: Entry): number => (known.isAlive ? 2 : 0) + (isNear ? 1 : 0);
+
 function fresh(known: KnownServer): Entry {
   return {
-    known: { ...known, isAlive: true },
+    known,
     isNear: true,
     silentSinceMs: null,
     why: "",

@@ -50,9 +50,9 @@ export class GatewayDoor {
     return UNAUTHORIZED;
   }
 
-  /** Answers a call that may come in. Errors are answers too: it never rejects. */
-  handle(path: string, bytes: Uint8Array): Promise<Uint8Array> {
-    if (this.#paths.has(path)) return this.#options.door.handle(path, bytes);
+  /** Answers a call that may come in, from an IP address. Errors are answers too: it never rejects. */
+  handle(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> {
+    if (this.#paths.has(path)) return this.#options.door.handle(path, bytes, from);
     const error = new OperationalError("unsupported", `a gateway answers no calls to ${path}`);
     return Promise.resolve(encodeError(error));
   }

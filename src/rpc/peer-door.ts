@@ -2,7 +2,7 @@
 import type { Peers } from "../platform.ts";
 import { OperationalError } from "../types/error.ts";
 import { allocate } from "../util/slab.ts";
-import { decodeReply, decodeRequest, encodeAnswer, encodeError, encodeRequestHead } from "./envelope.ts";
+import { decodeReply, decodeRequest, type Envelope, encodeAnswer, encodeError, encodeRequestHead } from "./envelope.ts";
 import type { RequestIds } from "./request-ids.ts";
 
 /** Serves one path: who asks, and with what. What it throws goes back to the asker. */
@@ -29,11 +29,20 @@ export class PeerDoor {
   readonly #identity: PeerIdentity;
   readonly #handlers = new Map<string, PeerHandler>();
   readonly #bug: (error: unknown) => void;
+  readonly #refused: (from: string, why: string) => void;
 
-  /** @param bug told of what was thrown and is no operational error. */
-  constructor(identity: PeerIdentity, bug: (error: unknown) => void) {
+  /**
+   * @param bug told of what was thrown and is no operational error.
+   * @param refused told of calls that are not for this agent, or that it cannot read.
+   */
+  constructor(
+    identity: PeerIdentity,
+    bug: (error: unknown) => void,
+    refused: (from: string, why: string) => void = () => {},
+  ) {
     this.#identity = identity;
     this.#bug = bug;
+    this.#refused = refused;
   }
 
   /** Serves `path` from now on. */
@@ -41,10 +50,10 @@ export class PeerDoor {
     this.#handlers.set(path, handler);
   }
 
-  /** Answers a call; errors are answers too. Never rejects. */
-  async handle(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+  /** Answers a call, from an IP address; errors are answers too. Never rejects. */
+  async handle(path: string, bytes: Uint8Array, from: string): Promise<Uint8Array> {
     try {
-      return encodeAnswer(await this.#dispatch(path, bytes));
+      return encodeAnswer(await this.#dispatch(path, bytes, from));
     } catch (error) {
       if (error instanceof OperationalError) return encodeError(error);
       this.#bug(error);
@@ -54,14 +63,20 @@ export class PeerDoor {
     }
   }
 
-  #dispatch(path: string, bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    const request = decodeRequest(bytes);
+  #dispatch(path: string, bytes: Uint8Array, from: string): Uint8Array | Promise<Uint8Array> {
     const { id, datacenter } = this.#identity;
-    if (request.datacenter !== datacenter)
-      throw new OperationalError(
-        "no-path-to-datacenter",
-        `agent ${id} is of datacenter '${datacenter}', not '${request.datacenter}'`,
-      );
+    let request: Envelope;
+    try {
+      request = decodeRequest(bytes);
+      if (request.datacenter !== datacenter)
+        throw new OperationalError(
+          "no-path-to-datacenter",
+          `agent ${id} is of datacenter '${datacenter}', not '${request.datacenter}'`,
+        );
+    } catch (error) {
+      this.#refused(from, (error as Error).message);
+      throw error;
+    }
     if (request.to !== "" && request.to !== id)
       throw new OperationalError("unreachable", `agent ${request.to} is not here: this is ${id}`);
     const handler = this.#handlers.get(path);

@@ -197,8 +197,7 @@ export class Router implements Topology {
         if (why !== null) reject(new OperationalError(isWrite ? "outcome-unknown" : "unreachable", why));
       });
       const doubt = (): void => {
-        servers.doubt(peer);
-        timer = timers.after(DOUBT_AGAIN_MS, doubt);
+        timer = timers.after(servers.doubt(peer) ? DOUBT_AGAIN_MS : DOUBT_MS, doubt);
       };
       let timer = timers.after(DOUBT_MS, doubt);
       call.then(resolve, reject).finally(() => {
@@ -220,10 +219,17 @@ export class Router implements Topology {
     return new OperationalError(
       "datacenter-unreachable",
       `Remote DC has no server currently reachable: datacenter '${datacenter}' from datacenter '${this.datacenter}': ` +
-        `${(error as Error).message}. Nothing was done there. Check that the server ports of its servers can be reached ` +
-        "from the servers here; `members -wan` shows what the servers here know of them",
+        `${(error as Error).message}. Nothing was done there. ${this.#advice(datacenter)}`,
       { cause: error },
     );
+  }
+
+  #advice(datacenter: string): string {
+    const servers = this.#options.others().find(({ name }) => name === datacenter)?.servers ?? [];
+    // Who is behind one address has no id here.
+    return servers.some(({ peer }) => peer.id !== "")
+      ? "Check that the server ports of its servers can be reached from the servers here; `members -wan` shows what is known of them"
+      : "Check its address and token in remote_datacenters of the servers here, and what answers at that address";
   }
 
   #unknown(datacenter: string, servers: DatacenterServers, peer: Peer, why: string): OperationalError {

@@ -34,7 +34,7 @@ function dispatch(tx: Transaction, topics: IndexTable, command: Command): Comman
     case "kv.cas":
       return done(kvCas(tx, command.key, command.value, command.flags, command.index) !== null);
     case "kv.lock":
-      return written(kvLock(tx, command.key, command.value, command.flags, command.session));
+      return written(kvLock(tx, command.key, command.value, command.flags, command.session, command.seen));
     case "kv.unlock":
       return written(kvUnlock(tx, command.key, command.value, command.flags, command.session));
     case "kv.delete":

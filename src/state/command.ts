@@ -50,6 +50,17 @@ export interface KVLock {
   value: Uint8Array;
   flags: Uint64;
   session: string;
+  seen?: LockSeen;
+}
+/**
+ * How a lock stood when the leader looked whether a lock delay runs, which it keeps in its memory: what comes between that and the
+ * command in the log can begin one.
+ */
+export interface LockSeen {
+  /** How often it had been taken. */
+  lockIndex: Uint64;
+  /** Another session that held it, and whose end begins a delay. */
+  holder?: string;
 }
 export interface KVUnlock {
   type: "kv.unlock";
@@ -268,6 +279,7 @@ export type TxnOperation =
       flags: Uint64;
       index: Uint64;
       session: string;
+      seen?: LockSeen;
     }
   /** `index` is what `cas` and `delete-cas` compare with the ModifyIndex. `get` finds by ID if there is one. */
   | { kind: "node"; verb: TxnCatalogVerb; node: Unindexed<Node>; index: Uint64 }

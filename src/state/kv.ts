@@ -2,7 +2,7 @@
 // https://developer.hashicorp.com/consul/api-docs/kv. A write that changes nothing makes no change and keeps the index.
 
 import type { KVEntry, Uint64 } from "../types/records.ts";
-import type { Refusal } from "./command.ts";
+import type { LockSeen, Refusal } from "./command.ts";
 import { sameBytes } from "./equal.ts";
 import { GroupIndex, type Groups } from "./group-index.ts";
 import { fold, prefixEnd } from "./key.ts";
@@ -205,13 +205,14 @@ export function kvCas(tx: Transaction, key: string, value: Uint8Array, flags: Ui
   return casMatches(tx.tables.kv.entries.get(key), index) ? kvSet(tx, key, value, flags) : null;
 }
 
-/** Takes the lock for a session and sets the key; null when another session has it. */
+/** Takes the lock for a session and sets the key; null when another session has it, or has just lost it. */
 export function kvLock(
   tx: Transaction,
   key: string,
   value: Uint8Array,
   flags: Uint64,
   sessionId: string,
+  seen?: LockSeen,
 ): KVEntry | null | Refusal {
   if (sessionId === "") return refuse("missing session");
   const session = tx.tables.sessions.get(sessionId);
@@ -219,8 +220,14 @@ export function kvLock(
   const before = tx.tables.kv.entries.get(key) ?? null;
   if (before?.Session !== undefined && before.Session !== session.ID) return null;
   const lockIndex = before?.LockIndex ?? 0;
+  if (before?.Session === undefined && seen !== undefined && mayBeDelayed(tx, lockIndex, seen)) return null;
   const next = before?.Session === undefined ? increment(lockIndex) : lockIndex;
   return put(tx, before, key, value, flags, next, session.ID);
+}
+
+/** A lock that is free was taken, or its holder has ended, since somebody looked: its delay may run, and nobody has asked for it. */
+function mayBeDelayed(tx: Transaction, lockIndex: Uint64, { lockIndex: seenIndex, holder }: LockSeen): boolean {
+  return lockIndex > seenIndex || (holder !== undefined && tx.tables.sessions.get(holder) === undefined);
 }
 
 /** Gives the lock back and sets the key; null when the session does not hold it. */

@@ -75,7 +75,7 @@ function written(outcome: KVEntry | null | Refusal, failure: string): Outcome {
 }
 
 function runKV(tx: Transaction, operation: Operation<"kv">): Outcome {
-  const { key, value, flags, index, session } = operation;
+  const { key, value, flags, index, session, seen } = operation;
   const entry = tx.tables.kv.entries.get(key);
   switch (operation.verb) {
     case "set":
@@ -83,7 +83,10 @@ function runKV(tx: Transaction, operation: Operation<"kv">): Outcome {
     case "cas":
       return written(kvCas(tx, key, value, flags, index), `failed to set key ${quote(key)}, index is stale`);
     case "lock":
-      return written(kvLock(tx, key, value, flags, session), `failed to lock key ${quote(key)}, lock is already held`);
+      return written(
+        kvLock(tx, key, value, flags, session, seen),
+        `failed to lock key ${quote(key)}, lock is already held`,
+      );
     case "unlock":
       return written(
         kvUnlock(tx, key, value, flags, session),

@@ -88,8 +88,13 @@ test("federation: the catalog, sessions, transactions, operator, status and even
       }
       assert.match(await text(cluster, node, "/v1/operator/autopilot/configuration?dc=dc2"), /CleanupDeadServers/);
       assert.match(await text(cluster, node, "/v1/operator/usage?dc=dc2"), /"dc2"/);
-      const session = await ask(cluster, node, "PUT", "/v1/session/create?dc=dc2", { Node: "s4" });
-      assert.equal(session.status, 200, session.text);
+      for (const body of [{ Node: "s4" }, {}]) {
+        const session = await ask(cluster, node, "PUT", "/v1/session/create?dc=dc2", body);
+        assert.equal(session.status, 200, session.text);
+        const info = `/v1/session/info/${(session.json() as { ID: string }).ID}?dc=dc2`;
+        // A session is bound to a node of its datacenter: to one of the servers there, if it names none.
+        assert.match(await text(cluster, node, info), /"Node": "s[456]"/);
+      }
       const set = [{ KV: { Verb: "set", Key: "t", Value: "eA==" } }];
       assert.equal((await ask(cluster, node, "PUT", "/v1/txn?dc=dc2", set)).status, 200);
       const fired = await ask(cluster, node, "PUT", `/v1/event/fire/from-${node.name}?dc=dc2`, "p");

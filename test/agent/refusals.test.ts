@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
+import { text } from "../../src/util/bytes.ts";
 import { Cluster, type Node } from "../server/cluster.ts";
 
 /** Two datacenters of one server each, `a` and `b`, that do not know each other; `configOf` says what they call themselves. */
@@ -124,5 +125,35 @@ test("not refused: a server that is new in the place of one of the same name; a 
     assert.equal(read.text, "true");
   } finally {
     await single.stop();
+  }
+});
+
+test("refused: calls of another version of the protocol, with both versions named", async () => {
+  const cluster = await Cluster.start(1, { seed: 44 });
+  try {
+    const [server] = cluster.servers as [Node];
+    const { running } = server;
+    assert.ok(running !== null);
+    for (const [path, bytes, says] of [
+      [
+        "/gossip/1/lan",
+        [9, 0, 0, 1, 2, 3],
+        /speaks version 1 of gossip, not 9: run the same version of the program on both/,
+      ],
+      [
+        "/rpc/1/forward",
+        [0x50, 9, 0, 0, 0, 0, 0],
+        /speaks version 9 of the protocol, this agent 1: run the same version/,
+      ],
+      ["/rpc/1/forward", [0x47, 0x45, 0x54, 0x20], /another program is at that address/],
+    ] as const) {
+      const answer = await cluster.run(running.peer(path, Uint8Array.from(bytes), "10.0.0.9"));
+      assert.match(text(answer), says);
+      await cluster.advance(6000);
+      const refusals = server.logs.filter(({ message }) => message === "refused a call between agents");
+      assert.match(String(refusals.at(-1)?.fields?.["reason"]), says);
+    }
+  } finally {
+    await cluster.stop();
   }
 });

@@ -30,6 +30,8 @@ export class FakeIo implements CliIo {
   readonly children: Spawned[] = [];
   /** Called at each spawn; ends the child with code 0 when not set. */
   onSpawn: (child: Spawned) => void = (child) => child.end({ code: 0, signal: null });
+  /** Places by URL; this runtime has none unless a test gives it some. */
+  storage?: CliIo["storage"];
   agentRuns: (readonly string[])[] = [];
   readonly #out: Uint8Array[] = [];
   err = "";

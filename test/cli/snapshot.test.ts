@@ -5,6 +5,7 @@ import { encode } from "../../src/codec/value.ts";
 import type { SnapshotRecord } from "../../src/state/snapshot.ts";
 import { concat, equal, utf8 } from "../../src/util/bytes.ts";
 import { packSnapshotArchive } from "../../src/util/snapshot-archive.ts";
+import type { FakeIo } from "./fake-io.ts";
 import { run } from "./fake-io.ts";
 
 const kv = (Key: string, bytes: number): SnapshotRecord => ({
@@ -203,4 +204,48 @@ test("a file must be named", async () => {
     assert.equal(code, 1);
     assert.match(err, /Missing FILE argument/);
   }
+});
+
+/** Places by URL, as a runtime gives them. */
+function withPlaces(places: Map<string, Uint8Array>, alter = (bytes: Uint8Array): Uint8Array => bytes) {
+  return (io: FakeIo): void => {
+    io.storage = async (url) => ({
+      get: async (name) => places.get(`${url} ${name}`) ?? null,
+      set: async (name, bytes) => void places.set(`${url} ${name}`, alter(bytes)),
+    });
+  };
+}
+
+test("a snapshot goes to the place that a URL names, and is inspected and restored from there", async () => {
+  const places = new Map<string, Uint8Array>();
+  const url = "s3://bucket/consul/prod.snap?region=eu";
+  const saved = await run(`snapshot save ${url}`, answer(good), withPlaces(places));
+  assert.deepEqual([saved.code, saved.out, saved.err], [0, "Saved and verified snapshot to index 13\n", ""]);
+  assert.deepEqual([...places.keys()], ["s3://bucket/consul?region=eu prod.snap"]);
+  assert.equal(saved.io.files.size, 0);
+  const inspected = await run(`snapshot inspect ${url}`, {}, withPlaces(places));
+  assert.match(inspected.out, /Index +13/);
+  const restored = await run(`snapshot restore ${url}`, { "PUT /v1/snapshot": "" }, withPlaces(places));
+  assert.equal(restored.code, 0, restored.err);
+  assert.ok(equal(restored.io.agent.asked[0]?.bytes ?? new Uint8Array(0), good));
+});
+
+test("a place that loses bytes, has none, or is not there is an error", async () => {
+  const cut = withPlaces(new Map(), (bytes) => bytes.subarray(1));
+  const lost = await run("snapshot save redis://host:6379/0/s.snap", answer(good), cut);
+  assert.match(lost.err, /what is stored is not what was written/);
+  const none = await run("snapshot restore https://host/a/s.snap", {}, withPlaces(new Map()));
+  assert.match(none.err, /no such snapshot/);
+  const unnamed = await run("snapshot save s3://bucket/", answer(good), withPlaces(new Map()));
+  assert.match(unnamed.err, /names no snapshot/);
+  const unable = await run("snapshot save s3://bucket/s.snap", answer(good));
+  assert.match(unable.err, /no storage by URL/);
+  for (const { code } of [lost, none, unnamed, unable]) assert.equal(code, 1);
+});
+
+test("a file: URL is a file, written as any other", async () => {
+  const { code, io } = await run("snapshot save file:///var/back%20up/s.snap", answer(good));
+  assert.equal(code, 0);
+  assert.deepEqual([...io.files.keys()], ["/var/back up/s.snap"]);
+  assert.equal(io.modes.get("/var/back up/s.snap"), 0o600);
 });

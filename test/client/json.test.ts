@@ -62,3 +62,13 @@ test("base64 goes both ways, whatever the bytes", () => {
   assert.deepEqual(decodeBase64(encodeBase64(bytes)), bytes);
   assert.equal(encodeBase64(new Uint8Array(0)), "");
 });
+
+test("json: the digits of a long fraction are no integer", () => {
+  for (const value of [[-0.0001453205348066095, 1.2453270541388703, 1e-7], 0.1234567890123456, -12.345678901234567])
+    assert.deepEqual(parseJson(JSON.stringify(value)), value);
+  assert.deepEqual(parseJson("[0.0001453205348066095,-9223372036854775808,18446744073709551615]"), [
+    0.0001453205348066095,
+    -9223372036854775808n,
+    18446744073709551615n,
+  ]);
+});

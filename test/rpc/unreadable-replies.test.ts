@@ -53,7 +53,7 @@ test("a call that is garbled on its way: is not carried out, and may be sent aga
     (bytes: Uint8Array) => bytes.subarray(0, 1),
     (bytes: Uint8Array) => bytes.fill(0xff, 3, 5),
   ]) {
-    const { client, peer } = target((_address, path, body) => door.handle(path, garble(body.slice())));
+    const { client, peer } = target((_address, path, body) => door.handle(path, garble(body.slice()), "10.0.0.1"));
     await assert.rejects(client.call(peer, CALL_PATH, new Uint8Array(3), 1000), { code: "unreachable" });
   }
   assert.equal(served, 0);

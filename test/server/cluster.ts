@@ -322,7 +322,7 @@ export class Cluster {
         const refusal = running.gateway.refusal(pathname, authorization, from);
         if (refusal !== null) return back(() => resolve(new Response(null, { status: refusal })));
         this.calls += 1;
-        void running.gateway.handle(pathname, body).then((reply) => {
+        void running.gateway.handle(pathname, body, from).then((reply) => {
           if (target.running !== running || this.#isLost(target.host, from)) return;
           back(() => resolve(new Response(reply.slice())));
         });

@@ -179,6 +179,17 @@ const locks: readonly [string, boolean, readonly Call<LockOperation>[]][] = [
     [call(0, 1, acquire("s", true)), call(2, 3, release("s", true)), call(4, 5, acquire("t", false))],
   ],
   [
+    "refused for a delay that was over when another one took it",
+    false,
+    [
+      call(0, 1, acquire("s", true)),
+      call(2, 3, { kind: "end", session: "s" }),
+      call(4, 5, acquire("t", true)),
+      call(6, 7, release("t", true)),
+      call(8, 9, acquire("u", false)),
+    ],
+  ],
+  [
     "a session that may have ended by itself",
     true,
     [call(0, 1, acquire("s", true)), call(2, null, { kind: "end", session: "s" }), call(4, 5, acquire("t", true))],

@@ -77,9 +77,8 @@ export const LOCK: Model<Lock, LockOperation> = {
       case "acquire": {
         const { session, ok } = operation;
         const isFree = holder === null || holder === session;
-        // Delays are judged by the leader before the entry is in the log, as Consul does: who asks while the holder's end is
-        // on its way gets the lock, and the delay then outlives it.
-        const taken = holder === session ? lock : { ...lock, holder: session, fence: fence + 1 };
+        // Who gets it while a delay may be running gets it because that is over, or was forgotten with its leader.
+        const taken = holder === session ? lock : { holder: session, fence: fence + 1, isDelayed: false };
         if (!isKnown) return isFree ? [taken] : NONE;
         if (ok) return isFree ? [taken] : NONE;
         // A lock that its holder's session lost is refused for a while.

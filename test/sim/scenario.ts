@@ -30,6 +30,8 @@ export interface Settings {
   joining: boolean;
   /** Between datacenters: how much longer a message takes one way, of the first and second, first and third, second and third. */
   linkMs?: readonly number[];
+  /** Configuration entries and some keys are replicated. */
+  isReplicating?: boolean;
 }
 
 /** A whole run. */
@@ -125,7 +127,7 @@ export function makeScenario(seed: number, rhythms: readonly Rhythm[], wishes: S
     chaosMs,
     opsPerSecond: wishes.opsPerSecond ?? pick(streams.of("rate"), federation === null ? RATES : FAR_RATES),
     ...(wishes.workloads === undefined ? {} : { workloads: wishes.workloads }),
-    settings: federation === null ? settings : { ...settings, linkMs: federation.linkMs },
+    settings: federation === null ? settings : { ...settings, ...federation.settings },
     faults,
   };
 }
@@ -140,12 +142,15 @@ interface Climate {
  * Links between datacenters have faults of their own. Inside there are fewer than in a run of one datacenter, so that there are times
  * when nothing is wrong but a link.
  */
-function makeFederation(random: Random, datacenters: number): { near: Climate; far: Climate; linkMs: number[] } {
+function makeFederation(
+  random: Random,
+  datacenters: number,
+): { near: Climate; far: Climate; settings: Partial<Settings> } {
   const near = { share: pick(random, [0, 0.05, 0.1, 0.2, 0.3]), pace: pick(random, [0.25, 0.5, 1]) };
   const far = { share: between(random, 0.2, 0.8), pace: pick(random, [0.5, 1, 2]) };
   const links = (datacenters * (datacenters - 1)) / 2;
   const linkMs = Array.from({ length: links }, () => Math.round(between(random, 0, pick(random, LINKS_MS))));
-  return { near, far, linkMs };
+  return { near, far, settings: { linkMs, isReplicating: chance(random, 0.6) } };
 }
 
 function schedule({ name, everyMs, lastsMs }: Rhythm, random: Random, pace: number, chaosMs: number): FaultInstance[] {

@@ -36,6 +36,8 @@ export interface Outcome {
 export interface Parties {
   readonly workloads: readonly Workload[];
   readonly checkers: readonly Checker[];
+  /** What datacenters do not agree about yet; null when there is nothing. */
+  difference?(): string | null;
   /** Requests answered so far. */
   operations(): number;
 }
@@ -62,6 +64,8 @@ const STRANGERS_MS = 200_000;
 const SETTLE_MS = 45_000;
 /** Servers that were far behind, or are replaced, have so long to catch up. */
 const AGREE_MS = 60_000;
+/** What one datacenter takes over from another is there by then: links that failed are tried again within a minute. */
+const REPLICATED_MS = 150_000;
 /**
  * By then gossip and the catalog tell the truth: suspicions have run out, members that were held to be gone are asked again,
  * and the leader has looked at all of them. Where gossip is slower it takes longer.
@@ -113,15 +117,16 @@ class Run {
   readonly #steps: readonly ((world: World) => void)[];
   readonly #checkers: readonly Checker[];
   readonly #operations: () => number;
+  readonly #difference: () => string | null;
   readonly #active = new Set<() => void>();
   #release: () => void = () => {};
 
   constructor(scenario: Scenario, { traced, parties }: SimulateOptions) {
     this.#scenario = scenario;
     this.world = new World(scenario, traced === true);
-    for (let i = 1; i < (scenario.datacenters ?? 1); i += 1) new World(scenario, false, this.world);
-    this.worlds = this.world.datacenters;
-    const { workloads, checkers, operations } = parties(scenario, this.worlds);
+    this.worlds = this.world.federate(scenario.datacenters ?? 1);
+    const { workloads, checkers, operations, difference } = parties(scenario, this.worlds);
+    this.#difference = difference ?? ((): null => null);
     this.#workloads = workloads;
     this.#checkers = checkers;
     this.#operations = operations;
@@ -177,14 +182,17 @@ class Run {
           .join(),
     );
     await this.#demand(AGREE_MS, "all servers come to agree", () => this.worlds.every((world) => this.#agree(world)));
+    await this.#demand(
+      REPLICATED_MS,
+      "datacenters come to hold the same of what is replicated",
+      () => this.#difference() === null,
+      () => this.#difference() ?? "",
+    );
     for (const world of this.worlds)
       await this.#members(world, world.nodes, membersProblem, "members agree", MEMBERS_MS);
     const all = this.worlds.flatMap(({ nodes }) => nodes);
     if (this.worlds.length > 1)
       await this.#members(this.world, all, federationProblem, "datacenters agree", FEDERATION_MS);
-    await this.#demand(AGREE_MS, "datacenters come to hold the same", () =>
-      this.#workloads.every((workload) => workload.agreed?.() !== false),
-    );
     for (const each of this.worlds) each.touchAll();
     for (const checker of this.#checkers) {
       checker.step?.(world);

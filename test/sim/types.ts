@@ -87,8 +87,6 @@ export interface Workload {
   stop(): void;
   /** No operation is under way, or none that is still waited for. */
   settled(): boolean;
-  /** What it has done has come to where it must, once nobody does anything any more; absent: it is there at once. */
-  agreed?(): boolean;
   /** Checks what was seen, after healing. Throws, or calls `sim.fail`. */
   finish(sim: Sim): void;
 }

@@ -6,8 +6,8 @@ import type { Configuration } from "../../src/raft/types.ts";
 import type { Random } from "../../src/util/random.ts";
 import { testConfig } from "../support/agent.ts";
 import { SimDisk } from "./disk.ts";
+import { COPIED, COPY, SHARED } from "./federation/replicated.ts";
 import { EventQueue } from "./event-queue.ts";
-import { REPLICATED_PREFIX } from "./federation/replicas.ts";
 import { Network } from "./network.ts";
 import { Operator } from "./operator.ts";
 import type { Scenario } from "./scenario.ts";
@@ -104,6 +104,12 @@ export class World implements Sim {
         fired: (kind) => this.fire(kind),
       });
     this.operator = new Operator(this);
+  }
+
+  /** Puts further datacenters beside the first one, until there are so many. */
+  federate(datacenters: number): readonly World[] {
+    const { scenario } = this;
+    return Array.from({ length: datacenters }, (_, at) => (at === 0 ? this : new World(scenario, false, this)));
   }
 
   /** What was found where nothing could be thrown to whoever looks. */
@@ -359,14 +365,15 @@ export class World implements Sim {
     const { gossipWan, retryJoinWan } = this.#base;
     const { datacenter } = this;
     const others = this.datacenters.flatMap((world) => (world === this ? [] : world.servers));
+    const first = this.#first.datacenter;
+    const rule = { Prefix: SHARED, ToPrefix: SHARED, Mode: "two-way" } as const;
+    const shared = this.datacenters.flatMap((world) => (world === this ? [] : [{ ...rule, From: world.datacenter }]));
+    const copied = { From: first, Prefix: COPIED, ToPrefix: COPY, Mode: "one-way" } as const;
+    const { isReplicating = false } = this.scenario.settings;
     return {
       datacenter,
-      primaryDatacenter: this.datacenters[0]!.datacenter,
-      kvReplication: this.datacenters.flatMap(({ datacenter: From }) =>
-        From === datacenter
-          ? []
-          : [{ From, Prefix: REPLICATED_PREFIX, ToPrefix: REPLICATED_PREFIX, Mode: "two-way" as const }],
-      ),
+      primaryDatacenter: isReplicating ? first : datacenter,
+      kvReplication: !isReplicating ? [] : datacenter === first ? shared : [...shared, copied],
       gossipWan: gossipWan === null ? null : { ...gossipWan, advertiseAddress: host, port: WAN_PORT },
       retryJoinWan: {
         ...retryJoinWan,

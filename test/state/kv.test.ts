@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Command, CommandValue } from "../../src/state/command.ts";
+import type { Command, CommandValue, LockSeen } from "../../src/state/command.ts";
 import { bytes, kv, Log, register, session, text } from "./fixtures.ts";
 
 /** A log with sessions s1 and s2 on node n. */
@@ -226,4 +226,29 @@ test("a value: is shared, not copied", () => {
   const value = bytes("x");
   log.value({ type: "kv.set", key: "k", value, flags: 0 });
   assert.equal(log.store.kvGet("k").value?.Value, value);
+});
+
+test("a lock that another session held, or that was free, when the leader looked: refused when it was lost since", () => {
+  const take = (seen: LockSeen): Command => ({
+    type: "kv.lock",
+    key: "k",
+    value: bytes("taken"),
+    flags: 0,
+    session: "s2",
+    seen,
+  });
+  const cases: [name: string, before: Command[], seen: LockSeen, gives: boolean][] = [
+    ["its holder has ended", [{ type: "session.destroy", id: "s1" }], { lockIndex: 1, holder: "s1" }, false],
+    ["its holder has given it back", [kv.unlock("k", "s1")], { lockIndex: 1, holder: "s1" }, true],
+    ["it was taken and lost since it was free", [{ type: "session.destroy", id: "s1" }], { lockIndex: 0 }, false],
+    ["it was deleted and is free", [kv.unlock("k", "s1"), kv.delete("k")], { lockIndex: 1 }, true],
+    ["its holder's end was seen", [{ type: "session.destroy", id: "s1" }], { lockIndex: 1 }, true],
+  ];
+  for (const [name, before, seen, gives] of cases) {
+    const log = withSessions();
+    log.value(kv.lock("k", "s1", "mine"));
+    for (const command of before) log.value(command);
+    assert.equal(log.value(take(seen)), gives, name);
+    assert.equal(log.store.kvGet("k").value?.Session, gives ? "s2" : undefined, name);
+  }
 });

@@ -6,6 +6,7 @@ import { CliError } from "../command.ts";
 import { errorText } from "../error-text.ts";
 import type { SnapshotContent } from "../snapshot-file.ts";
 import { readSnapshot } from "../snapshot-file.ts";
+import { isPlace, localPath, readPlace } from "../snapshot-place.ts";
 import { wideColumns } from "../table.ts";
 
 /** Tables under the names that Consul's records have. */
@@ -51,7 +52,7 @@ standard input.
   ],
   async run(call) {
     const { flags, io } = call;
-    const path = call.sole("FILE");
+    const path = localPath(call.sole("FILE"));
     const format = flags.string("format", "pretty");
     if (format !== "pretty" && format !== "json") throw new CliError(`Invalid format: ${format}`);
     const kvDepth = flags.number("kvdepth", 2);
@@ -60,7 +61,7 @@ standard input.
     const keys = new Map<string, Sum>();
     let content: SnapshotContent;
     try {
-      const file = path === "-" ? await io.stdin() : await io.readFile(path);
+      const file = path === "-" ? await io.stdin() : await (isPlace(path) ? readPlace(io, path) : io.readFile(path));
       content = await readSnapshot(file, (record, bytes) => {
         const name = typeNames[record.table];
         if (name !== null) add(types, name, bytes);

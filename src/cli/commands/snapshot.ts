@@ -7,6 +7,7 @@ import type { Command, Invocation } from "../command.ts";
 import { CliError, UsageError } from "../command.ts";
 import { errorText } from "../error-text.ts";
 import { readSnapshot, verifying } from "../snapshot-file.ts";
+import { isPlace, localPath, readPlace, writePlace } from "../snapshot-place.ts";
 import { snapshotInspect } from "./snapshot-inspect.ts";
 
 const nameParts = ["version", "dc", "node", "status"];
@@ -19,7 +20,13 @@ const save: Command = {
 configuration entries of a datacenter, at one moment. The file is written
 only when all of it has arrived and its checksums are right.
 
-    $ proconsul snapshot save backup.snap`,
+    $ proconsul snapshot save backup.snap
+
+FILE may be a URL instead: s3://bucket/path/name, r2://bucket/path/name,
+redis://host:6379/0/path/name or https://host/path/name, by the packages
+"unstorage" and, for S3 and R2, "aws4fetch", for Redis "ioredis". Keys come
+from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION;
+CLOUDFLARE_ACCOUNT_ID, R2_ACCESS_KEY_ID, R2_SECRET_ACCESS_KEY.`,
   flags: [
     {
       name: "append-filename",
@@ -40,7 +47,8 @@ only when all of it has arrived and its checksums are right.
           meta = found;
         }),
       );
-      await call.io.writeFile(file, checked, 0o600);
+      if (isPlace(file)) await writePlace(call.io, file, checked);
+      else await call.io.writeFile(file, checked, 0o600);
     } catch (error) {
       throw new CliError(`Error saving snapshot: ${errorText(error)}`, { cause: error });
     }
@@ -93,13 +101,13 @@ function theFile(call: Invocation): string {
   const [file, ...more] = call.args;
   if (file === undefined || file === "") throw new UsageError("Missing FILE argument");
   if (more.length > 0) throw new UsageError(`Too many arguments (expected 1, got ${call.args.length})`);
-  return file;
+  return localPath(file);
 }
 
 async function openFile(call: Invocation, path: string): Promise<Uint8Array> {
   if (path === "-") return call.io.stdin();
   try {
-    return await call.io.readFile(path);
+    return isPlace(path) ? await readPlace(call.io, path) : await call.io.readFile(path);
   } catch (error) {
     throw new CliError(`Error opening snapshot file: ${(error as Error).message}`, { cause: error });
   }

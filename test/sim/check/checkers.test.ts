@@ -407,9 +407,8 @@ test("sessions: one that ends early, one that never ends, and a lock taken withi
     [1000, true],
     [6000, false],
   ] as const) {
-    const { a, lives, reference, sim } = start(session("s", 5000), session("t"), lock("x", "s"), destroy("s"));
+    const { a, reference, sim } = start(session("s", 5000), session("t"), lock("x", "s"), destroy("s"));
     sim.now = afterMs;
-    lives.acquiring("x", "t", afterMs);
     a.with(lock("x", "t"));
     if (isWrong) fails(sim, /lock delay/, reference);
     else passes(sim, reference);

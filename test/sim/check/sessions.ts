@@ -7,7 +7,6 @@ import { raftOf, type Reference } from "./reference.ts";
 const NANOSECONDS_PER_MS = 1e6;
 /** How long after twice its TTL a session may still be there while one leader leads: an expiry that fails is tried again. */
 const LATE_MS = 90_000;
-const ACQUIRING_MAX = 4096;
 /** Clocks may run this much fast. */
 const DRIFT = 1.25;
 
@@ -24,7 +23,6 @@ interface Life {
 
 interface Delay {
   untilMs: number;
-  sinceMs: number;
   term: number;
 }
 
@@ -33,8 +31,6 @@ export class SessionLives implements Checker {
   readonly everyMs = 1000;
   readonly #lives = new Map<string, Life>();
   readonly #delays = new Map<string, Delay>();
-  /** When each session last began to ask for each key. */
-  readonly #acquiring = new Map<string, number>();
   #leader: string | null = null;
   #leaderSinceMs = 0;
   expired = 0;
@@ -53,7 +49,7 @@ export class SessionLives implements Checker {
         const after = change.after?.Session;
         const delayMs = before === undefined ? undefined : ended.get(before);
         if (delayMs !== undefined && delayMs > 0)
-          this.#delays.set(change.key, { sinceMs: atMs, untilMs: atMs + delayMs / DRIFT, term: entry.term });
+          this.#delays.set(change.key, { untilMs: atMs + delayMs / DRIFT, term: entry.term });
         if (after !== undefined && after !== before) this.#taken(sim, change.key, after, entry.term, atMs);
         if (change.after === null) this.#delays.delete(change.key);
       }
@@ -80,11 +76,6 @@ export class SessionLives implements Checker {
     if (life !== undefined) life.isDestroying = true;
   }
 
-  acquiring(key: string, session: string, nowMs: number): void {
-    if (this.#acquiring.size > ACQUIRING_MAX) this.#acquiring.clear();
-    this.#acquiring.set(`${key} ${session}`, nowMs);
-  }
-
   #ended(sim: Sim, id: string, atMs: number): void {
     const life = this.#lives.get(id);
     this.#lives.delete(id);
@@ -97,11 +88,8 @@ export class SessionLives implements Checker {
 
   #taken(sim: Sim, key: string, session: string, term: number, atMs: number): void {
     const delay = this.#delays.get(key);
-    const askedMs = this.#acquiring.get(`${key} ${session}`);
-    this.#acquiring.delete(`${key} ${session}`);
     this.#delays.delete(key);
-    // One that was asked for before the session's end was known may have been on its way already.
-    if (delay === undefined || delay.term !== term || askedMs === undefined || askedMs <= delay.sinceMs) return;
+    if (delay === undefined || delay.term !== term) return;
     if (atMs < delay.untilMs)
       sim.fail(
         "lock delay",

@@ -1,21 +1,16 @@
-// What datacenters take over from each other: keys that all of them write, and the configuration entries of the primary, which
-// any of them is asked to write. While links are lost everybody goes on; once all is healed and nobody writes any more, all hold
-// the same: what was acknowledged last stays unless somebody else wrote meanwhile, and a deletion stays a deletion.
+// What is replicated between datacenters: configuration entries from the primary, and keys, as a copy and in both directions.
+// Whatever befell links and datacenters, soon after it has ended everybody holds the same.
 import { text } from "../../../src/util/bytes.ts";
-import type { StateStore } from "../../../src/state/store.ts";
 import type { Sim } from "../types.ts";
 import { Clients } from "../workload/clients.ts";
 import type { Place } from "./place.ts";
+import { COPIED, COPY, SHARED } from "./replicated.ts";
 
-const CLIENTS = 4;
-const KEYS = 12;
-const ENTRIES = 6;
-
-/** The prefix of the keys that all datacenters write. */
-export const REPLICATED_PREFIX = "replicated/";
-
+const CLIENTS = 3;
+const NAMES = 6;
+const PROTOCOLS = ["http", "http2", "grpc", "tcp"];
 export class Replicas extends Clients {
-  readonly name = "replication";
+  readonly name = "replica";
   readonly #places: readonly Place[];
   #values = 0;
 
@@ -25,45 +20,57 @@ export class Replicas extends Clients {
   }
 
   protected override async turn(): Promise<void> {
-    const agent = this.pick(this.pick(this.#places).world.nodes);
+    const [first] = this.#places as [Place];
+    const { world } = this.pick(this.#places);
+    const agent = this.pick(world.nodes);
+    const name = `r${this.random.below(NAMES)}`;
+    const isGone = this.random.below(4) === 0;
     this.#values += 1;
-    const choice = this.random.below(10);
-    const key = `${REPLICATED_PREFIX}${this.random.below(KEYS)}`;
-    const entry = `entry-${this.random.below(ENTRIES)}`;
-    if (choice < 5) await this.ask(agent, "PUT", `/v1/kv/${key}?flags=${choice}`, `v${this.#values}`);
-    else if (choice < 7) await this.ask(agent, "DELETE", `/v1/kv/${key}`);
-    else if (choice < 9) {
-      const Meta = { by: `v${this.#values}` };
-      await this.ask(agent, "PUT", "/v1/config", JSON.stringify({ Kind: "service-defaults", Name: entry, Meta }));
-    } else await this.ask(agent, "DELETE", `/v1/config/service-defaults/${entry}`);
+    const choice = this.random.below(3);
+    if (choice === 0) {
+      const entry = {
+        Kind: "service-defaults",
+        Name: name,
+        Protocol: this.pick(PROTOCOLS),
+        Meta: { v: `${this.#values}` },
+      };
+      if (isGone) await this.ask(agent, "DELETE", `/v1/config/service-defaults/${name}`);
+      else await this.ask(agent, "PUT", "/v1/config", JSON.stringify(entry));
+      return;
+    }
+    const to = choice === 1 ? first.world.datacenter : this.pick(this.#places).world.datacenter;
+    const target = `/v1/kv/${choice === 1 ? COPIED : SHARED}${name}?dc=${to}`;
+    if (isGone) await this.ask(agent, "DELETE", target);
+    else await this.ask(agent, "PUT", target, `${this.#values}`);
   }
 
-  /** All have come to hold the same. */
-  agreed(): boolean {
-    return this.#difference() === null;
+  /** What is not yet the same everywhere; null when all is. */
+  difference(): string | null {
+    const [first] = this.#places as [Place];
+    const entries = (place: Place): string =>
+      place.reference.state
+        .configEntries("service-defaults")
+        .value.map(({ CreateIndex: _created, ModifyIndex: _modified, ...entry }) => JSON.stringify(entry))
+        .sort()
+        .join(" ");
+    const keys = ({ reference }: Place, prefix: string): string =>
+      reference.state
+        .kvList(prefix)
+        .value.map(({ Key, Value }) => `${Key.slice(prefix.length)}=${text(Value)}`)
+        .join(" ");
+    for (const place of this.#places) {
+      const { datacenter } = place.world;
+      const pairs = [
+        ["configuration entries", entries(place), entries(first)],
+        ["keys that all write", keys(place, SHARED), keys(first, SHARED)],
+        ...(place === first ? [] : [["copied keys", keys(place, COPY), keys(first, COPIED)]]),
+      ] as const;
+      for (const [what, here, there] of pairs)
+        if (here !== there)
+          return `${what}: ${datacenter} has ${here || "nothing"}, ${first.world.datacenter} ${there || "nothing"}`;
+    }
+    return null;
   }
 
-  override finish(sim: Sim): void {
-    const difference = this.#difference();
-    if (difference !== null) sim.fail("datacenters come to hold the same", difference);
-  }
-
-  #difference(): string | null {
-    const held = this.#places.map(({ world }) => {
-      const leader = world.servers.find(({ server }) => server?.leading === true)?.server ?? null;
-      return leader === null ? `no leader in ${world.datacenter}` : contentOf(leader.state);
-    });
-    const [first] = held;
-    return held.every((content) => content === first) ? null : held.join(" | ");
-  }
-}
-
-function contentOf(state: StateStore): string {
-  const keys = state
-    .kvList(REPLICATED_PREFIX)
-    .value.map(({ Key, Value, Flags }) => `${Key.slice(REPLICATED_PREFIX.length)}=${text(Value)}/${Flags}`);
-  const entries = state
-    .configEntries(null)
-    .value.map(({ CreateIndex: _create, ModifyIndex: _modify, ...entry }) => JSON.stringify(entry));
-  return [...keys, ...entries].join(" ");
+  override finish(_sim: Sim): void {}
 }

@@ -11,7 +11,7 @@ import { Replicas } from "./replicas.ts";
 import { Wellness } from "./wellness.ts";
 
 /** The names of the workloads that are there only with several datacenters. */
-const FAR_WORKLOADS: readonly string[] = ["forward", "failover", "replication"];
+const FAR_WORKLOADS: readonly string[] = ["forward", "failover", "replica"];
 /** Of what all clients together ask, this is for these. */
 const FAR_SHARE = 0.3;
 const OPS_PER_SECOND = 130;
@@ -27,11 +27,10 @@ export function createFederationSuite(
   });
   const [first] = worlds as [World];
   const rate = FAR_SHARE * opsPerSecond;
-  const far = [
-    new Forwards(places, rate * 0.4),
-    new Failovers(places, rate * 0.4),
-    new Replicas(places, rate * 0.2),
-  ].filter(({ name }) => workloads.includes(name));
+  const replicas = new Replicas(places, rate / 4);
+  const { isReplicating = false } = first.scenario.settings;
+  const all = [new Forwards(places, rate / 2), new Failovers(places, rate / 2), ...(isReplicating ? [replicas] : [])];
+  const far = all.filter(({ name }) => workloads.includes(name));
   return {
     workloads: [
       ...places.flatMap(({ world, suite }) => suite.workloads.map((each) => boundWorkload(world, each))),
@@ -41,6 +40,7 @@ export function createFederationSuite(
       new Wellness(first.weather, worlds),
       ...places.flatMap(({ world, suite }) => suite.checkers.map((each) => boundChecker(world, each))),
     ],
+    difference: () => (isReplicating ? replicas.difference() : null),
     operations: () =>
       places.reduce((sum, { suite }) => sum + suite.operations(), 0) +
       far.reduce((sum, { answered }) => sum + answered, 0),

@@ -130,8 +130,6 @@ export class Locks extends Clients {
   async #ask(lock: Lock, session: string, verb: "acquire" | "release"): Promise<boolean | null> {
     const name = lock.names.get(session)!;
     const call = this.#histories.begin(lock.key, { kind: verb, session: name, ok: true }, this.moment());
-    // The value says who took it: the lock delay is judged by it.
-    if (verb === "acquire") this.#lives.acquiring(lock.key, session, this.sim.now);
     const outcome = await this.ask(this.anyNode(), "PUT", `/v1/kv/${lock.key}?${verb}=${session}`, session);
     if (outcome === "undone") {
       this.#histories.drop(lock.key, call);
