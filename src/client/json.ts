@@ -5,11 +5,14 @@
 export function parseJson(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text);
   // Long integers become strings, and strings are marked, so that nobody's string can be taken for a number.
-  const marked = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|(?<![\d.])-?\d{16,}(?![\d.eE])/g, (token, key?: string) => {
-    if (key !== undefined) return token;
-    if (token.startsWith('"')) return `"s${token.slice(1)}`;
-    return Number.isSafeInteger(Number(token)) ? token : `"n${token}"`;
-  });
+  const marked = text.replace(
+    /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|(?<![\d.])-?\d{16,}(?![\d.eE])/g,
+    (token, key?: string) => {
+      if (key !== undefined) return token;
+      if (token.startsWith('"')) return `"s${token.slice(1)}`;
+      return Number.isSafeInteger(Number(token)) ? token : `"n${token}"`;
+    },
+  );
   return JSON.parse(marked, (_, value: unknown) => {
     if (typeof value !== "string") return value;
     return value.startsWith("s") ? value.slice(1) : BigInt(value.slice(1));
