@@ -21,8 +21,22 @@ export function withPort(address: string, defaultPort: number): string {
   return joinHostPort(ip === null ? host : formatIp(ip), port || defaultPort);
 }
 
+/** Addresses that called lately, as they were written: the same few call again and again. */
+const plain = new Map<string, string>();
+const PLAIN_MAX = 1024;
+
 /** The IP address of a connection: an IPv4 address in IPv6 clothing as itself, without a zone. */
 export function plainIp(address: string): string {
+  let ip = plain.get(address);
+  if (ip === undefined) {
+    ip = toPlainIp(address);
+    if (plain.size >= PLAIN_MAX) plain.clear();
+    plain.set(address, ip);
+  }
+  return ip;
+}
+
+function toPlainIp(address: string): string {
   const zone = address.indexOf("%");
   const bare = zone < 0 ? address : address.slice(0, zone);
   const ip = parseIp(bare);

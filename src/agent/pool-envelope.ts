@@ -9,6 +9,7 @@ const NAMES: Record<PoolKind, string> = { lan: "LAN", wan: "WAN" };
 const ANSWER_HEAD = Uint8Array.of(VERSION);
 const HEAD_BYTES = 3;
 const DATACENTER_BYTES_MAX = 255;
+const ASCII_MAX = 0x7f;
 
 /** What to do about agents of two datacenters in one LAN pool. */
 export const DATACENTER_ADVICE: string =
@@ -36,10 +37,21 @@ export function openRequest(bytes: Uint8Array, own: PoolScope): Uint8Array | str
   if (kind === undefined || bytes.length < HEAD_BYTES + length) return null;
   if (kind !== own.kind)
     return `this is the ${NAMES[own.kind]} pool of datacenter '${own.datacenter}', and the call is for a ${NAMES[kind]} pool: look at the ports`;
-  const datacenter = text(bytes.subarray(HEAD_BYTES, HEAD_BYTES + length));
-  if (kind === "lan" && datacenter !== own.datacenter)
-    return `this is datacenter '${own.datacenter}', and the call is for agents of datacenter '${datacenter}'. ${DATACENTER_ADVICE}`;
+  const datacenter = bytes.subarray(HEAD_BYTES, HEAD_BYTES + length);
+  if (kind === "lan" && !isText(datacenter, own.datacenter))
+    return `this is datacenter '${own.datacenter}', and the call is for agents of datacenter '${text(datacenter)}'. ${DATACENTER_ADVICE}`;
   return bytes.subarray(HEAD_BYTES + length);
+}
+
+/** True when the bytes are the text; without making one where both are ASCII, as names of datacenters are. */
+function isText(bytes: Uint8Array, wanted: string): boolean {
+  if (bytes.length !== wanted.length) return text(bytes) === wanted;
+  for (let at = 0; at < wanted.length; at += 1) {
+    const code = wanted.charCodeAt(at);
+    if (code > ASCII_MAX) return text(bytes) === wanted;
+    if (bytes[at] !== code) return false;
+  }
+  return true;
 }
 
 /** An encoded answer as it is sent. */

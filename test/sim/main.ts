@@ -41,8 +41,8 @@ const MINUTE_MS = 60_000;
 const MICROSECONDS = 1000;
 const TAIL_LINES = 60;
 const SEED_MAX = 2 ** 32;
-/** Nearly all that a run makes is soon garbage: a nursery of the usual size costs two fifths of the speed. */
-const NODE_FLAGS = ["--max-semi-space-size=64"];
+/** Nearly all that a run makes is soon garbage: a nursery of the usual size costs two fifths of the speed, one that grows a tenth. */
+const NODE_FLAGS = ["--min-semi-space-size=64", "--max-semi-space-size=64"];
 const FRESH = 10;
 const SHRINK_SECONDS = 120;
 

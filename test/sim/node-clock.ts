@@ -18,11 +18,15 @@ export class NodeClock {
   lateMs: (() => number) | null = null;
   #wakeAt: number | null = null;
   #event: EventHandle | null = null;
-  readonly #wake: () => void;
+  readonly #fire: () => void;
 
   constructor(events: EventQueue, wake: () => void) {
     this.#events = events;
-    this.#wake = wake;
+    this.#fire = () => {
+      this.#event = null;
+      this.#wakeAt = null;
+      wake();
+    };
   }
 
   now(): number {
@@ -62,11 +66,7 @@ export class NodeClock {
     if (at === null) return;
     const late = (this.lateMs === null ? 0 : this.lateMs()) + (this.#sinceMs === 0 ? 0 : ROUNDING_MS);
     const ms = this.#sinceMs + (at - this.#baseMs) / this.#rate + late;
-    this.#event = this.#events.at(ms, () => {
-      this.#event = null;
-      this.#wakeAt = null;
-      this.#wake();
-    });
+    this.#event = this.#events.at(ms, this.#fire);
   }
 
   #skewed(): number {

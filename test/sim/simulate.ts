@@ -169,7 +169,7 @@ class Run {
     await this.#pass(chaosMs, () => false);
     this.#heal();
     await this.#progress();
-    await this.#pass(world.now + (this.worlds.length > 1 ? CALM_FAR_MS : CALM_MS), () => false);
+    await this.#pass(world.now + (this.worlds.length > 1 ? Math.min(CALM_FAR_MS, chaosMs) : CALM_MS), () => false);
     for (const workload of this.#workloads) workload.stop();
     const open = (): readonly Workload[] => this.#workloads.filter((each) => !each.settled());
     await this.#demand(

@@ -15,4 +15,6 @@ export interface Bug {
   /** What it breaks, and where it is known from. */
   readonly what: string;
   readonly edits: readonly Edit[];
+  /** It shows only when there are so many datacenters. */
+  readonly datacenters?: number;
 }

@@ -39,6 +39,7 @@ const { values: flags, positionals } = parseArgs({
     seconds: { type: "string", default: "Infinity" },
     from: { type: "string", default: "1" },
     kinds: { type: "string" },
+    datacenters: { type: "string" },
     /** none: random faults only; told: says how far each came. */
     scripts: { type: "string" },
   },
@@ -47,6 +48,8 @@ const name = positionals[0] ?? "";
 const bug = bugNamed(name);
 if (bug === undefined && name !== "none") throw new Error(`there is no bug ${name}`);
 if (bug !== undefined) plant(bug);
+/** For "none" it can be told. */
+const datacenters = bug?.datacenters ?? (flags.datacenters === undefined ? undefined : Number(flags.datacenters));
 
 // Only now: what these import is read with the bug in it.
 const { faultKinds } = await import("../faults/table.ts");
@@ -61,11 +64,12 @@ let simulatedMs = 0;
 let found: Hunt | null = null;
 let seed = Number(flags.from);
 for (let round = 1; found === null && hasTime(); round += 1) {
-  if (round <= SCRIPT_SEEDS && flags.scripts !== "none") await runScripts(round);
+  if (round <= SCRIPT_SEEDS && flags.scripts !== "none" && datacenters === undefined) await runScripts(round);
   for (let i = 0; i < RUNS_A_ROUND && found === null && hasTime(); i += 1, seed += 1) {
     const scenario = makeScenario(seed, faultKinds, {
       chaosMs: CHAOS_MS,
       opsPerSecond: RATES[seed % RATES.length] as number,
+      ...(datacenters === undefined ? {} : { datacenters }),
       ...(flags.kinds === undefined ? {} : { kinds: flags.kinds.split(",") }),
     });
     scenario.chaosMs /= PRESSED;

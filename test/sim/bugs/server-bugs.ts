@@ -44,8 +44,8 @@ export const SERVER_BUGS: readonly Bug[] = [
     edits: [
       edit(
         "server/consensus.ts",
-        'error.code === "disk-full") refused();',
-        'error.code === "disk-full" && refused.length < 0) refused();\n    else if (error instanceof OperationalError && error.code === "disk-full") return;',
+        "      refused();\n    } else this.#stopped(error);",
+        "    } else this.#stopped(error);",
       ),
     ],
   },

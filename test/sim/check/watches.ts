@@ -72,7 +72,8 @@ interface Answered {
 export class Watches implements Checker {
   readonly name = "watches";
   readonly #reference: Reference;
-  readonly #waiting = new Set<Asked>();
+  /** At which agent each waits, whose answer is to show what that agent has applied. */
+  readonly #waiting = new Map<SimNode, Set<Asked>>();
   #answers: Answered[] = [];
   /** The greatest index of each question, by server life, and over all default and consistent reads. */
   readonly #shown = new WeakMap<Server, Map<string, number>>();
@@ -107,7 +108,12 @@ export class Watches implements Checker {
       dueMs: null,
       isOwn: isStale && index > 0,
     };
-    this.#waiting.add(asked);
+    // Of the others nothing is expected before they are answered.
+    if (asked.isOwn && asked.server !== null) {
+      let waiting = this.#waiting.get(node);
+      if (waiting === undefined) this.#waiting.set(node, (waiting = new Set()));
+      waiting.add(asked);
+    }
     this.#markFrozen(sim, node);
     return asked;
   }
@@ -118,11 +124,11 @@ export class Watches implements Checker {
 
   /** No answer came. */
   lost(asked: Asked): void {
-    this.#waiting.delete(asked);
+    this.#waiting.get(asked.node)?.delete(asked);
   }
 
   answered(sim: Sim, asked: Asked, index: number, digest: string): void {
-    this.#waiting.delete(asked);
+    this.#waiting.get(asked.node)?.delete(asked);
     this.#answers.push({ asked, index, digest, atMs: sim.now });
   }
 
@@ -139,14 +145,15 @@ export class Watches implements Checker {
   }
 
   step(sim: Sim): void {
-    const { touched } = sim;
-    for (const node of touched ?? sim.nodes) this.#markFrozen(sim, node);
-    for (const asked of this.#waiting) {
-      const { server, node, question, index } = asked;
-      if (touched?.has(node) === false) continue;
-      if (asked.dueMs !== null || server === null) continue;
-      if (node.server !== server || !asked.isOwn) continue;
-      if (server.state.lastIndex >= this.#reference.nextChange(question, index)) asked.dueMs = sim.now;
+    for (const node of sim.touched ?? sim.nodes) {
+      this.#markFrozen(sim, node);
+      const { server } = node;
+      const waiting = this.#waiting.get(node);
+      if (server === null || waiting === undefined) continue;
+      for (const asked of waiting) {
+        if (asked.dueMs !== null || asked.server !== server) continue;
+        if (server.state.lastIndex >= this.#reference.nextChange(asked.question, asked.index)) asked.dueMs = sim.now;
+      }
     }
     if (this.#answers.length === 0) return;
     const answers = this.#answers;
