@@ -337,7 +337,7 @@ export const SERVER_BUGS: readonly Bug[] = [
     edits: [
       edit(
         "server/leader-duties.ts",
-        "for (const session of this.#host.state().sessions().value) this.sessions.renew(session);",
+        "for (const session of this.#host.state().sessions().value) this.sessions.resume(session, now);",
         "",
       ),
     ],
