@@ -21,6 +21,7 @@ export const libraryEntries: Record<string, string> = {
   node: "runtimes/node/index.ts",
   bun: "runtimes/bun/index.ts",
   deno: "runtimes/deno/index.ts",
+  browser: "runtimes/browser/index.ts",
 };
 
 /** The `proconsul` command, with all that it needs in it. */

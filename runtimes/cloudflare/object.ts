@@ -7,7 +7,7 @@ import { OperationalError } from "../../src/types/error.ts";
 import { uuid } from "../../src/util/bytes.ts";
 import { answerDns, DNS_PATH } from "./dns.ts";
 import type { ObjectState, SqlStorage } from "./object-state.ts";
-import { isCallPath, serveCall } from "./peers.ts";
+import { DATACENTER_HEADER, isCallPath, serveCall } from "./peers.ts";
 import { ObjectPlatform } from "./platform.ts";
 import { readMeta, writeMeta } from "./schema.ts";
 import { configOf, type Environment } from "./settings.ts";
@@ -16,8 +16,6 @@ import { configOf, type Environment } from "./settings.ts";
 const IDLE_MS = 1000;
 /** How long an alarm's work may take: the platform ends it after 15 minutes. */
 const ALARM_MS_MAX = 5 * 60_000;
-/** By which the Worker tells an object its datacenter, the client's address and what else only the Worker knows. */
-export const DATACENTER_HEADER = "x-proconsul-datacenter";
 /** Requests that come by no network: `wrangler dev`. */
 const LOCAL = "127.0.0.1";
 
@@ -83,7 +81,7 @@ export class DatacenterObject {
   #answer(running: RunningAgent, request: Request): Response | Reply | Promise<Response | Reply> {
     const { pathname, search } = new URL(request.url);
     const from = request.headers.get("cf-connecting-ip") ?? LOCAL;
-    if (isCallPath(pathname)) return serveCall(running.peer, request, pathname, from);
+    if (isCallPath(pathname)) return serveCall(running.gateway, request, pathname, from);
     if (pathname === DNS_PATH) return answerDns(running.dns, request, from);
     if (search.includes("consistent")) this.#platform?.barrier();
     return running.handle(new ObjectRequest(request, () => from));
@@ -104,6 +102,7 @@ export class DatacenterObject {
     let running: RunningAgent | null = null;
     const platform = new ObjectPlatform({
       storage,
+      objects: this.#environment.DATACENTER,
       wake: () => running?.wake(),
       busyChanged: () => this.#look(),
     });

@@ -5,14 +5,16 @@ import { atLeast, formatText } from "../../src/agent/logs.ts";
 import type { LogLevel, Platform, ReportEvent } from "../../src/platform.ts";
 import { SqlBlobs } from "./blobs.ts";
 import { SqlLogStore } from "./log-store.ts";
-import type { ObjectStorage } from "./object-state.ts";
-import { httpsPeers } from "./peers.ts";
+import type { ObjectNamespace, ObjectStorage } from "./object-state.ts";
+import { noPeers, toObject } from "./peers.ts";
 import { createTables, writeMeta } from "./schema.ts";
 import { SqlTables } from "./tables.ts";
 
 /** What it is made with. */
 export interface ObjectPlatformOptions {
   storage: ObjectStorage;
+  /** The objects of the Worker, by the names of their datacenters. */
+  objects: ObjectNamespace;
   /** Called when the timer goes off. */
   wake(): void;
   /** Calls under way have begun or ended: `busy` says whether there are any. */
@@ -27,7 +29,7 @@ export class ObjectPlatform implements Platform {
   readonly log: SqlLogStore;
   readonly blobs: SqlBlobs;
   readonly tables: SqlTables;
-  readonly peers: Platform["peers"];
+  readonly peers: Platform["peers"] = noPeers;
   readonly report: (event: ReportEvent) => void;
   /** What is less is not shown. */
   logLevel: LogLevel = "warn";
@@ -47,7 +49,6 @@ export class ObjectPlatform implements Platform {
     this.log = new SqlLogStore(storage);
     this.blobs = new SqlBlobs(storage);
     this.tables = new SqlTables(storage);
-    this.peers = httpsPeers((request) => this.fetch(request));
     this.report = (event) => {
       if (event.type === "log" && atLeast(event.level, this.logLevel)) console.log(formatText(event, Date.now()));
     };
@@ -106,7 +107,7 @@ export class ObjectPlatform implements Platform {
     this.#calls += 1;
     if (this.#calls === 1) this.#options.busyChanged();
     try {
-      return await fetch(request);
+      return await (toObject(this.#options.objects, request) ?? fetch(request));
     } finally {
       this.#calls -= 1;
       if (this.#calls === 0) this.#options.busyChanged();

@@ -3,6 +3,7 @@ import { buildConfig } from "../../src/config/agent-config.ts";
 import type { AgentConfig } from "../../src/config/config-types.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import type { ObjectNamespace } from "./object-state.ts";
+import { objectAddress } from "./peers.ts";
 
 /** The Worker's bindings, variables and secrets. */
 export interface Environment {
@@ -50,6 +51,9 @@ export function configOf(environment: Environment, datacenter: string): AgentCon
     client_addr: "127.0.0.1",
     ports: { dns: -1, http: -1, https: -1, grpc: -1, grpc_tls: -1, serf_wan: -1 },
     disable_coordinates: true,
+    remote_datacenters: datacentersOf(environment)
+      .filter((name) => name !== datacenter)
+      .map((name) => ({ name, address: objectAddress(name) })),
     // The log is not needed once it is applied. What is kept of it is read at each waking.
     raft_snapshot_threshold: 256,
     raft_trailing_logs: 1,
@@ -58,12 +62,13 @@ export function configOf(environment: Environment, datacenter: string): AgentCon
     default_query_time: WAIT_MAX,
     http_config: { response_headers: origin === undefined ? {} : { "Access-Control-Allow-Origin": origin } },
   };
+  // The name of the object is the name of its datacenter, and the Worker lets in who knows the secret.
+  const fixed = { datacenter, server: true, bootstrap: true, gateway_token: "" };
   const result = buildConfig({
     sources: [
       { name: "the Worker", format: "json", text: JSON.stringify(own) },
       { name: "CONFIG", format: CONFIG.trimStart().startsWith("{") ? "json" : "hcl", text: CONFIG },
-      // The name of the object is the name of its datacenter, whatever else is said.
-      { name: "the Worker", format: "json", text: JSON.stringify({ datacenter, server: true, bootstrap: true }) },
+      { name: "the Worker", format: "json", text: JSON.stringify(fixed) },
     ],
     flags: null,
     hostname: own.node_name,

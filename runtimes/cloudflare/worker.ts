@@ -1,6 +1,6 @@
 // The Worker in front of the objects: lets in who knows the secret, and hands each request to the object of its datacenter.
-import { DATACENTER_HEADER } from "./object.ts";
 import { refusalOf } from "./guard.ts";
+import { DATACENTER_HEADER } from "./peers.ts";
 import { datacentersOf, type Environment } from "./settings.ts";
 
 /** Says that the Worker is there. It asks no object, so it costs nothing and tells nothing. */

@@ -13,7 +13,7 @@ import type { KnownServer } from "../rpc/datacenter-servers.ts";
 import { type KnownDatacenter, Router } from "../rpc/router.ts";
 import { OperationalError } from "../types/error.ts";
 import type { Coordinate, UserMap } from "../types/records.ts";
-import type { Meter } from "../util/instrument.ts";
+import type { Counter, Labels, Meter } from "../util/instrument.ts";
 import { joinHostPort } from "../util/ip-address.ts";
 import type { Random } from "../util/random.ts";
 import { distance } from "../util/vivaldi.ts";
@@ -65,6 +65,7 @@ export class Wan {
   readonly #pool: Pool | null;
   readonly #gateways: Gateways;
   #timer: Timer | null = null;
+  readonly #asked = new Map<string, { answered: Counter; failed: Counter }>();
   #isFlooding = false;
   #isStopped = false;
 
@@ -88,8 +89,28 @@ export class Wan {
       random,
       now: () => platform.now(),
       holdMs: config.performance.rpcHoldTimeoutMs,
+      asked: (datacenter, isAnswered) => this.#counters(datacenter)[isAnswered ? "answered" : "failed"].add(1),
       others: () => this.#others(),
     });
+  }
+
+  /** Of a datacenter that is known: there are not many. */
+  #counters(datacenter: string): { answered: Counter; failed: Counter } {
+    let counters = this.#asked.get(datacenter);
+    if (counters === undefined) {
+      const { meter } = this.#options;
+      const labels: Labels = [["datacenter", datacenter]];
+      counters = {
+        answered: meter.counter("rpc.cross-dc", "Counts requests that another datacenter has answered", labels),
+        failed: meter.counter(
+          "rpc.cross-dc.failed",
+          "Counts requests that another datacenter has not answered",
+          labels,
+        ),
+      };
+      this.#asked.set(datacenter, counters);
+    }
+    return counters;
   }
 
   #makePool(): Pool {

@@ -14,10 +14,11 @@ import { stringifyJson } from "../util/json.ts";
 import { userMap } from "../util/user-map.ts";
 import { checkOf, deregisterBody, registerBody, serviceOf } from "./catalog-body.ts";
 import type { Context } from "./context.ts";
-import { jsonEncoding } from "./json-encoding.ts";
+import { asIs, jsonEncoding } from "./json-encoding.ts";
 import { narrowingOf, serviceArgs } from "./narrowing.ts";
 import { TRUE, type Reply } from "./reply.ts";
 import { LIST_PARAMS, type RouteRow } from "./route-table.ts";
+import { instancesSeenFrom, nodeServicesSeenFrom, nodesSeenFrom, withWanAddresses } from "./wan-addresses.ts";
 
 export const catalogRoutes: readonly RouteRow[] = [
   {
@@ -50,7 +51,7 @@ export const catalogRoutes: readonly RouteRow[] = [
     params: LIST_PARAMS,
     permission: "node:read",
     summary: "Lists nodes",
-    handle: (c) => c.readJson(catalogNodes, narrowingOf(c), CATALOG),
+    handle: (c) => c.read(catalogNodes, narrowingOf(c), withWanAddresses(c, asIs(c.pretty), nodesSeenFrom), CATALOG),
   },
   {
     method: "GET",
@@ -89,7 +90,7 @@ export const catalogRoutes: readonly RouteRow[] = [
       c.read(
         catalogNodeServices,
         { node: c.requireTail("Missing node name"), filter: filterOf(c) },
-        byId(c.pretty),
+        withWanAddresses(c, byId(c.pretty), nodeServicesSeenFrom),
         CATALOG,
       ),
   },
@@ -104,7 +105,7 @@ export const catalogRoutes: readonly RouteRow[] = [
       c.read(
         catalogNodeServices,
         { node: c.requireTail("Missing node name"), filter: filterOf(c) },
-        asList(c.pretty),
+        withWanAddresses(c, asList(c.pretty), nodeServicesSeenFrom),
         CATALOG,
       ),
   },
@@ -148,7 +149,12 @@ async function deregister(c: Context): Promise<Reply> {
 }
 
 function serviceNodes(c: Context, connect: boolean): Reply | Promise<Reply> {
-  return c.read(catalogServiceNodes, serviceArgs(c, connect), instances(c.pretty), CATALOG);
+  return c.read(
+    catalogServiceNodes,
+    serviceArgs(c, connect),
+    withWanAddresses(c, instances(c.pretty), instancesSeenFrom),
+    CATALOG,
+  );
 }
 
 const services = jsonEncoding<ReadonlyMap<string, readonly string[]>>("services", (value, pretty) =>

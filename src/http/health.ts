@@ -16,6 +16,7 @@ import { jsonEncoding } from "./json-encoding.ts";
 import { narrowingOf, serviceArgs } from "./narrowing.ts";
 import type { Reply } from "./reply.ts";
 import { LIST_PARAMS, type RouteRow } from "./route-table.ts";
+import { instancesSeenFrom, withWanAddresses } from "./wan-addresses.ts";
 
 const SERVICE_PARAMS: readonly string[] = ["tag", "passing", "peer", "merge-central-config", ...LIST_PARAMS];
 
@@ -87,7 +88,7 @@ function healthArgs(c: Context, connect: boolean): HealthServiceArgs {
 }
 
 function instances(c: Context, connect: boolean): Reply | Promise<Reply> {
-  return c.read(healthService, healthArgs(c, connect), rows(c.pretty), HEALTH);
+  return c.read(healthService, healthArgs(c, connect), withWanAddresses(c, rows(c.pretty), instancesSeenFrom), HEALTH);
 }
 
 /** No service has an ingress gateway: what is asked is still checked, and the answer is a read like any other. */

@@ -20,6 +20,7 @@ import type { Context } from "./context.ts";
 import { jsonEncoding } from "./json-encoding.ts";
 import { emptyReply, jsonReply, type Reply } from "./reply.ts";
 import { READ_PARAMS, type RouteRow } from "./route-table.ts";
+import { instancesSeenFrom, withWanAddresses } from "./wan-addresses.ts";
 
 const CATALOG = { effectiveConsistency: true };
 
@@ -149,10 +150,14 @@ function execute(c: Context, idOrName: string): Reply | Promise<Reply> {
   // Every answer is shuffled anew, so none is kept; the instances it is made from are.
   return c.readFrom(
     (options) => executeQuery(c.agent.route, args, options, c.datacenter),
-    {
-      form: "",
-      encode: (execution, headers) => jsonReply(stringifyJson(executed(c, execution, limit), c.pretty), headers),
-    },
+    withWanAddresses<QueryExecution>(
+      c,
+      {
+        form: "",
+        encode: (execution, headers) => jsonReply(stringifyJson(executed(c, execution, limit), c.pretty), headers),
+      },
+      (execution, datacenter) => ({ ...execution, nodes: instancesSeenFrom(execution.nodes, datacenter) }),
+    ),
     { ...CATALOG, shared: false },
   );
 }

@@ -28,6 +28,8 @@ export interface RouterOptions {
   now(): number;
   /** How long a server may hold a request for want of a leader. */
   readonly holdMs: number;
+  /** A request for another datacenter has been answered, or there was no answer. */
+  asked(datacenter: string, isAnswered: boolean): void;
   /** All other datacenters as they are known now. */
   others(): readonly KnownDatacenter[];
 }
@@ -152,6 +154,7 @@ export class Router implements Topology {
       try {
         const answer = await this.#unlessLost(servers, peer, isWrite, attempt(peer));
         servers.answered(peer);
+        this.#options.asked(datacenter, true);
         return answer;
       } catch (error) {
         if (!(error instanceof OperationalError)) throw error;
@@ -174,6 +177,7 @@ export class Router implements Topology {
       }
       if (!UNFIT.has(code)) {
         servers.answered(peer);
+        this.#options.asked(datacenter, true);
         throw error;
       }
       servers.failed(peer, message);
@@ -216,6 +220,7 @@ export class Router implements Topology {
       !error.isAnswer
     )
       return error;
+    this.#options.asked(datacenter, false);
     return new OperationalError(
       "datacenter-unreachable",
       `Remote DC has no server currently reachable: datacenter '${datacenter}' from datacenter '${this.datacenter}': ` +
@@ -233,6 +238,7 @@ export class Router implements Topology {
   }
 
   #unknown(datacenter: string, servers: DatacenterServers, peer: Peer, why: string): OperationalError {
+    this.#options.asked(datacenter, false);
     return new OperationalError(
       "outcome-unknown",
       `the link from datacenter '${this.datacenter}' to '${datacenter}' (${servers.nameOf(peer)} at ${peer.address}) ` +

@@ -35,6 +35,8 @@ export interface AutopilotHost {
   member(id: string): ServerMember | null;
   /** What it holds was found to be other than what the group holds. */
   diverged(id: string): boolean;
+  /** This server may have been started for the very question: alone in its group, it answers without waiting for a second look. */
+  sleeps(): boolean;
   /** All servers were looked at. */
   looked(health: GroupHealth): void;
 }
@@ -56,9 +58,9 @@ export class Autopilot {
 
   /** What the last look saw; it is never older than two seconds. */
   get health(): GroupHealth {
-    // Of itself a server knows without waiting: one that is alone may have been started for this very question.
-    const alone = this.#host.raft.configuration.servers.length === 1;
-    if (alone || this.#host.now() - this.#lookedAtMs >= INTERVAL_MS) this.look();
+    const { raft, sleeps } = this.#host;
+    if ((sleeps() && raft.configuration.servers.length === 1) || this.#host.now() - this.#lookedAtMs >= INTERVAL_MS)
+      this.look();
     return this.#health;
   }
 

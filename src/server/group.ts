@@ -37,6 +37,7 @@ export class Group implements ServerGroup {
       thresholds: () => host.thresholds(),
       member: (id) => host.member(id),
       diverged: (id) => this.stateCheck.diverged.has(id),
+      sleeps: () => host.platform.alarmAt !== undefined,
       looked: (health) => void this.#care(health),
     });
     this.stateCheck = new StateCheck({ ...host, servers: () => this.servers });

@@ -47,7 +47,7 @@ type Order =
 
 /** What it needs of the server. */
 export interface RecoveryHost {
-  readonly platform: Pick<Platform, "blobs" | "raftFiles" | "now" | "wall">;
+  readonly platform: Pick<Platform, "blobs" | "raftFiles" | "now" | "wall" | "alarmAt">;
   readonly timers: Timers;
   readonly client: PeerClient;
   readonly id: string;

@@ -205,6 +205,9 @@ test("federation: a lost link is told in seconds, then at once, by its name, and
       assert.equal((await ask(cluster, node, "PUT", "/v1/kv/a?dc=dc3", "x")).text, "true");
     const dc3 = cluster.serversOf("dc3")[0] as Node;
     assert.equal((await ask(cluster, dc3, "PUT", "/v1/kv/a?dc=dc2", "x")).text, "true");
+    const metrics = await text(cluster, first, "/v1/agent/metrics?format=prometheus");
+    assert.match(metrics, /consul_rpc_cross_dc\{datacenter="dc3"\} [1-9]/);
+    assert.match(metrics, /consul_rpc_cross_dc_failed\{datacenter="dc2"\} [1-9]/);
     cluster.heal();
     const from = cluster.nowMs;
     for (;;) {
@@ -326,4 +329,42 @@ test("federation: a failed server is made to leave by its name with its datacent
     await cluster.until(() => status("s3.dc3") === 3, "s3 has left");
     assert.deepEqual(JSON.parse(await text(cluster, first, "/v1/catalog/datacenters")), ["dc1"]);
   });
+});
+
+test("federation: with translate_wan_addrs what is elsewhere is shown by its WAN addresses, and what is here is not", async () => {
+  const cluster = await Cluster.federate(["dc1", "dc2"], 1, { seed: 13, config: { translateWanAddrs: true } });
+  try {
+    const [here, there] = cluster.servers as [Node, Node];
+    const registered = await ask(cluster, there, "PUT", "/v1/catalog/register", {
+      Node: "web-1",
+      Address: "10.2.0.1",
+      TaggedAddresses: { wan: "203.0.113.1" },
+      Service: {
+        Service: "web",
+        Address: "10.2.0.2",
+        Port: 80,
+        TaggedAddresses: { wan: { Address: "203.0.113.2", Port: 8080 } },
+      },
+    });
+    assert.equal(registered.status, 200, registered.text);
+    await ask(cluster, there, "POST", "/v1/query", { Name: "q", Service: { Service: "web" } });
+    for (const path of [
+      "/v1/catalog/nodes",
+      "/v1/catalog/node/web-1",
+      "/v1/catalog/node-services/web-1",
+      "/v1/catalog/service/web",
+      "/v1/health/service/web",
+      "/v1/query/q/execute",
+    ]) {
+      const [near, far] = [await ask(cluster, there, "GET", path), await ask(cluster, here, "GET", `${path}?dc=dc2`)];
+      for (const reply of [near, far]) assert.equal(reply.header("x-consul-translate-addresses"), "true", path);
+      assert.match(near.text, /"Address": "10\.2\.0\.1"/, path);
+      assert.match(far.text, /"Address": "203\.0\.113\.1"/, path);
+      if (path.endsWith("nodes")) continue;
+      assert.match(near.text, /"(Service)?Address": "10\.2\.0\.2"[^]*"(Service)?Port": 80\b/, path);
+      assert.match(far.text, /"(Service)?Address": "203\.0\.113\.2"[^]*"(Service)?Port": 8080/, path);
+    }
+  } finally {
+    await cluster.stop();
+  }
 });

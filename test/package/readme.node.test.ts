@@ -98,6 +98,53 @@ test(
   },
 );
 
+test(
+  "README: a datacenter on Cloudflare, run here and used as the page says",
+  { skip: missing.length > 0 && `not on this machine: ${missing.join(", ")}`, timeout: 120_000 },
+  async () => {
+    const page = section("On Cloudflare");
+    assert.match(page, /^npm run dev:worker /m);
+    const lines = tour(page);
+    assert.equal(lines.length, 3);
+    const [port] = (await freePorts(1)) as [number];
+    const dir = mkdtempSync(join(tmpdir(), "proconsul-readme-"));
+    const environment = childEnvironment({
+      WRANGLER_SEND_METRICS: "false",
+      CI: "1",
+      CLOUDFLARE_CF_FETCH_ENABLED: "false",
+    });
+    // What `npm run dev:worker` runs, at a port of its own and without the state of before.
+    const words = ["dev", "--port", String(port), "--inspector-port", "0", "--persist-to", dir];
+    const wrangler = spawn(join(root, "node_modules/.bin/wrangler"), words, {
+      cwd: root,
+      env: environment,
+      detached: true,
+      stdio: "ignore",
+    });
+    const end = (): void => void process.kill(-(wrangler.pid as number), "SIGKILL");
+    process.on("exit", end);
+    const ended = new Promise((resolve) => wrangler.once("close", resolve));
+    try {
+      const here = new Map([["8787", port]]);
+      const isUp = (): Promise<boolean> =>
+        fetch(`http://127.0.0.1:${port}/v1/status/leader`).then(
+          async (response) => (await response.text()) !== '""' && response.ok,
+          () => false,
+        );
+      await eventually("the Worker answers", isUp, 60_000);
+      const commands = lines.map(({ command }) => withOther(command, here));
+      const printed = await type(commands, `http://127.0.0.1:${port}`);
+      for (const [at, { command, output }] of lines.entries())
+        assert.equal(plain(printed[at] ?? ""), plain(output), command);
+    } finally {
+      process.off("exit", end);
+      end();
+      await ended;
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+);
+
 /** What differs from one run to the next: ids, who leads, how far the log is, and the order of the rows. */
 const anyRun = (text: string): string =>
   plain(text)

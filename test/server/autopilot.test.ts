@@ -29,6 +29,7 @@ class Group {
   servers = ["a", "b", "c"].map((id) => ({ id, address: `${id}:8300`, voter: true }));
   readonly timers = new Timers({ now: () => this.nowMs, wakeAt: (at) => (this.woken = at) });
   readonly autopilot: Autopilot;
+  sleeps = false;
 
   constructor() {
     this.autopilot = new Autopilot({
@@ -42,6 +43,7 @@ class Group {
         return status === undefined ? null : { name: `node-${id}`, status, version: "1", meta: {} };
       },
       diverged: (id) => this.diverged.has(id),
+      sleeps: () => this.sleeps,
       looked: () => {},
     });
     this.autopilot.changed();
@@ -228,12 +230,18 @@ test("stable since: moves only when health does", () => {
   assert.equal(since(), 1_008_000);
 });
 
-test("a group of several: is looked at by a timer; one server alone whenever it is asked; stop ends it", () => {
+test("a group of several: is looked at by a timer; one server alone only when asked, and one that sleeps at once; stop ends it", () => {
   const group = new Group();
   assert.equal(group.timers.pending, 1);
   group.servers = group.servers.slice(0, 1);
   group.autopilot.changed();
   assert.equal(group.timers.pending, 0);
+  group.nowMs += 1999;
+  assert.deepEqual(group.healthy(), { a: false });
+  group.sleeps = true;
+  assert.deepEqual(group.healthy(), { a: true });
+  group.sleeps = false;
+  group.nowMs += 2000;
   assert.deepEqual(group.healthy(), { a: true });
   group.servers.push({ id: "d", address: "d:1", voter: false });
   group.autopilot.changed();

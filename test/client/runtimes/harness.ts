@@ -26,7 +26,7 @@ export async function bundle(program: string, more: { external?: string[] } = {}
 }
 
 export interface Harness {
-  /** Of the server in front: /v1/ is the agent's, /up/hello a service's. */
+  /** Of the server in front: /v1/ is the agent's, /up/hello a service's, /peers/<address>/ what that agent's ports answer. */
   readonly base: string;
   readonly agent: AgentProcess;
   /** Resolves with the body of the first POST to /report. */
@@ -34,9 +34,15 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-/** @param pages what is served besides, by path */
-export async function startHarness(pages: Record<string, { type: string; body: string }> = {}): Promise<Harness> {
-  const agent = await startAgent();
+/**
+ * @param pages what is served besides, by path
+ * @param config of the agent, by its keys
+ */
+export async function startHarness(
+  pages: Record<string, { type: string; body: string }> = {},
+  config: Record<string, unknown> = {},
+): Promise<Harness> {
+  const agent = await startAgent({ config });
   let reported: (text: string) => void = () => {};
   const report = new Promise<string>((resolve) => {
     reported = resolve;
@@ -54,6 +60,11 @@ export async function startHarness(pages: Record<string, { type: string; body: s
         return response.end();
       }
       if (path === "/up/hello") return response.end(`hello ${body.toString()}`);
+      const peer = /^\/peers\/([^/]+)(\/.*)/.exec(path);
+      if (peer !== null) {
+        const answer = await fetch(`http://${peer[1]}${peer[2]}`, { method: "POST", body });
+        return response.writeHead(answer.status).end(Buffer.from(await answer.arrayBuffer()));
+      }
       const gone = new AbortController();
       response.once("close", () => gone.abort());
       const answer = await fetch(agent.base + path, {

@@ -1,7 +1,7 @@
 // The client's suite where its files cannot run as they are: in workerd, and in a page of a headless Chromium. On Node, Bun
 // and Deno the files themselves run; here only what needs a real agent does.
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,11 +9,11 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { Miniflare } from "miniflare";
 import { RUNTIMES, runtimeCommand } from "../../conformance/agent-process.ts";
+import { findChromium, page, reporting, visit } from "./chromium.ts";
 import { bundle, startHarness } from "./harness.ts";
 import { live } from "./live.ts";
 import type { Result } from "./tests.ts";
 
-const REPORT_MS = 90_000;
 /** All tests of the suite but one or two: a bundle that gathered none must not pass. */
 const TESTS_MIN = 110;
 
@@ -47,45 +47,19 @@ test("the client's suite passes in workerd", async () => {
   }
 });
 
-/** Null where there is none. */
-async function chromium(): Promise<string | null> {
-  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-    const found = await promisify(execFile)("which", [name]).catch(() => null);
-    if (found !== null) return found.stdout.trim();
-  }
-  return null;
-}
-
-const browser = await chromium();
+const browser = await findChromium();
 test(
   "the client's suite passes in a page of Chromium",
   { skip: browser === null && "there is no Chromium here: apt-get install chromium" },
   async () => {
     const script = await bundle(`
       import { runSuite } from "./suite.ts";
-      const report = (body: string) => fetch("/report", { method: "POST", body });
-      addEventListener("error", ({ message }) => void report(JSON.stringify([{ name: "page", error: message }])));
-      runSuite(location.origin).then((results) => report(JSON.stringify(results)), (error) => report(String(error)));`);
-    const harness = await startHarness({
-      "/": { type: "text/html", body: '<!doctype html><script type="module" src="/suite.js"></script>' },
-      "/suite.js": { type: "text/javascript", body: script },
-    });
-    const profile = mkdtempSync(join(tmpdir(), "proconsul-chromium-"));
-    const words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"];
-    const page = spawn(browser as string, [...words, `--user-data-dir=${profile}`, harness.base], { stdio: "ignore" });
-    const gone = new Promise<never>((_, reject) => {
-      page.once("exit", (code) => reject(new Error(`Chromium ended with ${code}`)));
-      page.once("error", reject);
-      setTimeout(() => reject(new Error(`no report within ${REPORT_MS} ms`)), REPORT_MS).unref();
-    });
-    gone.catch(() => {});
+      ${reporting}
+      runSuite(location.origin).then(report, (error) => report(String(error)));`);
+    const harness = await startHarness(page(script));
     try {
-      check(JSON.parse(await Promise.race([harness.report, gone])) as Result[]);
+      check((await visit(browser as string, harness)) as Result[]);
     } finally {
-      const ended = new Promise((resolve) => page.once("exit", resolve));
-      page.kill("SIGKILL");
-      await ended;
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
       await harness.close();
     }
   },

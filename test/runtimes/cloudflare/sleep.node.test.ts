@@ -1,38 +1,36 @@
 // A datacenter that sleeps: what is due happens by its alarm, however late or often that comes, nothing keeps it awake, and the
 // power may be cut at any statement.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { before, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bundle, HARNESS, LocalWorker } from "./local-worker.ts";
 
 const CONFIG = JSON.stringify({ session_ttl_min: "1s" });
 /** Without a request for so long the platform puts an object to sleep. */
 const SLEEP_MS = 10_000;
-let worker: LocalWorker;
+let code: string;
 before(async () => {
-  worker = await LocalWorker.start({
-    code: (await bundle(HARNESS)).code,
-    bindings: { CONFIG, DATACENTERS: "dc1,dc2,dc3,dc4,dc5" },
-  });
-});
-after(async () => {
-  await worker?.stop();
+  ({ code } = await bundle(HARNESS));
 });
 
-/** One of the datacenters, so that tests do not wake each other's. */
+/** One datacenter, in a Worker of its own. */
 class Datacenter {
-  readonly #name: string;
+  readonly #worker: LocalWorker;
 
-  constructor(name: string) {
-    this.#name = name;
+  private constructor(worker: LocalWorker) {
+    this.#worker = worker;
   }
 
-  #path(path: string): string {
-    return `${path}${path.includes("?") ? "&" : "?"}dc=${this.#name}`;
+  static async start(t: TestContext): Promise<Datacenter> {
+    const worker = await LocalWorker.start({ code, bindings: { CONFIG } });
+    t.after(() => worker.stop());
+    return new Datacenter(worker);
   }
 
   async json<T>(path: string, method = "GET", body?: unknown): Promise<T> {
-    const response = await worker.fetch(this.#path(path), {
+    const response = await this.#worker.fetch(path, {
       method,
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
@@ -42,7 +40,7 @@ class Datacenter {
   }
 
   async evict(): Promise<void> {
-    await worker.text(this.#path("/test/evict")).catch(() => "");
+    await this.#worker.evict();
   }
 
   alarm(): Promise<{ at: number | null; rung: number }> {
@@ -54,8 +52,8 @@ class Datacenter {
   }
 }
 
-test("a session ends by the alarm, and its lock with it, though nobody asks and the object was evicted", async () => {
-  const dc = new Datacenter("dc1");
+test("a session ends by the alarm, and its lock with it, though nobody asks and the object was evicted", async (t) => {
+  const dc = await Datacenter.start(t);
   const { ID } = await dc.json<{ ID: string }>("/v1/session/create", "PUT", { TTL: "1s", LockDelay: "0s" });
   assert.equal(await dc.json(`/v1/kv/lock?acquire=${ID}`, "PUT", "mine"), true);
   await dc.evict();
@@ -67,8 +65,8 @@ test("a session ends by the alarm, and its lock with it, though nobody asks and 
   assert.equal(entry.Session, undefined);
 });
 
-test("a session that is renewed lives, over evictions", async () => {
-  const dc = new Datacenter("dc2");
+test("a session that is renewed lives, over evictions", async (t) => {
+  const dc = await Datacenter.start(t);
   const { ID } = await dc.json<{ ID: string }>("/v1/session/create", "PUT", { TTL: "1s" });
   for (let second = 0; second < 5; second++) {
     await sleep(700);
@@ -85,8 +83,8 @@ test("a session that is renewed lives, over evictions", async () => {
   assert.deepEqual(await dc.json(`/v1/session/info/${ID}`), []);
 });
 
-test("a lock delay holds over an eviction", async () => {
-  const dc = new Datacenter("dc2");
+test("a lock delay holds over an eviction", async (t) => {
+  const dc = await Datacenter.start(t);
   const first = await dc.json<{ ID: string }>("/v1/session/create", "PUT", { TTL: "60s", LockDelay: "3s" });
   await dc.json(`/v1/kv/delayed?acquire=${first.ID}`, "PUT", "mine");
   const endedMs = Date.now();
@@ -99,8 +97,8 @@ test("a lock delay holds over an eviction", async () => {
   assert.ok(Date.now() - endedMs >= 3000);
 });
 
-test("a TTL check turns critical by the alarm; the alarm may come again and early", async () => {
-  const dc = new Datacenter("dc3");
+test("a TTL check turns critical by the alarm; the alarm may come again and early", async (t) => {
+  const dc = await Datacenter.start(t);
   await dc.json("/v1/agent/service/register", "PUT", { Name: "web", Check: { CheckID: "c", TTL: "2s" } });
   await dc.json("/v1/agent/check/pass/c", "PUT");
   await dc.json("/test/ring");
@@ -116,8 +114,31 @@ test("a TTL check turns critical by the alarm; the alarm may come again and earl
   assert.equal(await status(), "critical");
 });
 
-test("an idle object sleeps: nothing keeps it in memory, and there is no alarm where nothing is due", async () => {
-  const dc = new Datacenter("dc4");
+test("an HTTP check runs by the alarm, and its first result outlives an eviction", async (t) => {
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    asked += 1;
+    response.end("fine");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const dc = await Datacenter.start(t);
+  const HTTP = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  await dc.json("/v1/agent/service/register", "PUT", { Name: "web", Check: { CheckID: "h", HTTP, Interval: "2s" } });
+  await dc.evict();
+  // Nobody but the alarm asks for it.
+  await dc.untilRung(2);
+  assert.ok(asked > 0);
+  await dc.evict();
+  const checks = await dc.json<{ CheckID: string; Status: string }[]>("/v1/health/checks/web");
+  assert.deepEqual(
+    checks.map(({ CheckID, Status }) => [CheckID, Status]),
+    [["h", "passing"]],
+  );
+});
+
+test("an idle object sleeps: nothing keeps it in memory, and there is no alarm where nothing is due", async (t) => {
+  const dc = await Datacenter.start(t);
   await dc.json("/v1/kv/a", "PUT", "kept");
   const before = await dc.json<number>("/test/instances");
   await sleep(SLEEP_MS + 3000);
@@ -127,8 +148,8 @@ test("an idle object sleeps: nothing keeps it in memory, and there is no alarm w
   assert.equal(Buffer.from(Value, "base64").toString(), "kept");
 });
 
-test("the power is cut at any statement of a write: what was acknowledged is there, the rest is whole or not there", async () => {
-  const dc = new Datacenter("dc5");
+test("the power is cut at any statement of a write: what was acknowledged is there, the rest is whole or not there", async (t) => {
+  const dc = await Datacenter.start(t);
   let acknowledged = 0;
   let cut = 0;
   // Until the cut comes too late for the write.
@@ -154,8 +175,8 @@ test("the power is cut at any statement of a write: what was acknowledged is the
   assert.ok(cut > 5, `${cut} writes were cut`);
 });
 
-test("evictions under writes lose no acknowledged write", async () => {
-  const dc = new Datacenter("dc5");
+test("evictions under writes lose no acknowledged write", async (t) => {
+  const dc = await Datacenter.start(t);
   const over = new AbortController();
   const acknowledged = new Map<string, number>();
   const writers = Array.from({ length: 4 }, async (_, writer) => {

@@ -118,6 +118,12 @@ describe("the Worker: the API of a datacenter", () => {
     await worker.put("/v1/kv/where?dc=dc2", "two");
     assert.equal(await worker.text("/v1/kv/where?raw"), "one");
     assert.equal(await worker.text("/v1/kv/where?raw&dc=dc2"), "two");
+    assert.deepEqual(await worker.json("/v1/catalog/datacenters"), ["dc1", "dc2"]);
+    // By the agent of dc1, through the gateway of dc2.
+    const registration = { Datacenter: "dc2", Node: "far", Address: "10.0.0.2", Service: { Service: "far" } };
+    assert.equal((await worker.put("/v1/catalog/register", registration)).status, 200);
+    assert.equal((await worker.json<unknown[]>("/v1/catalog/service/far?dc=dc2")).length, 1);
+    assert.equal((await worker.json<unknown[]>("/v1/catalog/service/far")).length, 0);
     const elsewhere = await worker.fetch("/v1/kv/where?dc=dc3");
     assert.equal(elsewhere.status, 500);
     assert.equal(await elsewhere.text(), "No path to datacenter");
