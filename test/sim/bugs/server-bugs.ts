@@ -321,7 +321,7 @@ export const SERVER_BUGS: readonly Bug[] = [
       edit("server/leader-duties.ts", "    if (!this.#leading) return;\n    let ended", "    let ended"),
       edit(
         "server/leader-duties.ts",
-        "    this.sessions.clear();\n    for (const session of this.#host.state().sessions().value) this.sessions.renew(session);\n",
+        "    this.sessions.clear();\n    const now = this.#host.now();\n    for (const session of this.#host.state().sessions().value) this.sessions.resume(session, now);\n",
         "",
       ),
       edit(
@@ -337,7 +337,7 @@ export const SERVER_BUGS: readonly Bug[] = [
     edits: [
       edit(
         "server/leader-duties.ts",
-        "for (const session of this.#host.state().sessions().value) this.sessions.renew(session);",
+        "for (const session of this.#host.state().sessions().value) this.sessions.resume(session, now);",
         "",
       ),
     ],
