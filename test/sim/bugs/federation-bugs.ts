@@ -84,11 +84,12 @@ export const FEDERATION_BUGS: readonly Bug[] = [
       "    return this.#ask(datacenter, hops, false, (peer) =>\n      callQuery(this.#target(datacenter, hops, peer), endpoint, args, options),\n    );",
       `    const kept = ((this as { kept?: Map<string, Promise<Answer<unknown>>> }).kept ??= new Map());
     const key = JSON.stringify([datacenter, endpoint.name, args, options.consistency, options.index]);
-    if (options.consistency === "stale" && kept.has(key)) return kept.get(key) as Promise<Answer<R>>;
+    const isKept = options.consistency === "stale" && options.index === 0;
+    if (isKept && kept.has(key)) return kept.get(key) as Promise<Answer<R>>;
     const answer = this.#ask(datacenter, hops, false, (peer) =>
       callQuery(this.#target(datacenter, hops, peer), endpoint, args, options),
     );
-    if (options.consistency === "stale")
+    if (isKept)
       answer.then(
         () => kept.set(key, answer),
         () => {},

@@ -338,7 +338,7 @@ export const SERVER_BUGS: readonly Bug[] = [
       edit(
         "server/leader-duties.ts",
         "for (const session of this.#host.state().sessions().value) this.sessions.resume(session, now);",
-        "void now;",
+        "",
       ),
     ],
   },
