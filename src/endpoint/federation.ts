@@ -126,7 +126,13 @@ export const primarySeize: CommandEndpoint<SeizeArgs, Primary> = {
 function moved(known: Primary, datacenter: string, to: string, epoch: number, above = 0): Prepared<Primary> {
   if (known.Epoch !== epoch)
     throw new OperationalError("conflict", `the primary was moved meanwhile: ${known.Datacenter} is it now`);
-  const primary: Primary = { Datacenter: to, Epoch: Math.max(known.Epoch, above) + 1, Family: known.Family };
+  const primary: Primary = {
+    Datacenter: to,
+    Epoch: Math.max(known.Epoch, above) + 1,
+    // A datacenter that makes itself the primary takes over from nobody.
+    From: to === datacenter ? "" : datacenter,
+    Family: known.Family,
+  };
   return {
     command: { type: "federation.set", datacenter, primary },
     reply(result) {

@@ -28,7 +28,7 @@ export function primaryBatch(here: PrimaryHere, from: string, told: Primary | nu
   if (!isBelieved || !isNewer(told, known)) return null;
   if (told.Datacenter !== here.datacenter) return { type: "follow", primary: told };
   // Only who steps down knows what was written until then.
-  return from === known.Datacenter ? { type: "take-over", primary: told, from } : null;
+  return from === told.From ? { type: "take-over", primary: told, from } : null;
 }
 
 /** Asks one other datacenter. */

@@ -4,6 +4,7 @@
 // datacenter; the old primary steps down in its log before the new one takes over, and the new one has then all that the old one had.
 import { configEntryList } from "../endpoint/config-entry.ts";
 import {
+  federationGet,
   federationIdentify,
   type FederationStatus,
   type FederationView,
@@ -59,6 +60,7 @@ export class Federation implements FederationView {
       server.state.federation().value?.Primary ?? {
         Datacenter: primaryDatacenter,
         Epoch: 0,
+        From: "",
         Family: primaryDatacenter,
       }
     );
@@ -231,6 +233,7 @@ export class Federation implements FederationView {
           new ReplicationLink(host, {
             name,
             kind,
+            prepare: this.#confirming(primary),
             write: (batch: EntriesBatch) => this.#write(batch, primary, null),
           }),
       );
@@ -238,6 +241,22 @@ export class Federation implements FederationView {
     for (const rule of this.#host.server.state.federation().value?.Rules ?? [])
       wanted.set(`kv ${JSON.stringify(rule)}`, () => this.#kvLink(rule));
     return wanted;
+  }
+
+  /**
+   * Makes sure, once, that who is named the primary has taken over: before that it may lack what the old one still has, which
+   * would be lost if the old one followed it already.
+   */
+  #confirming({ Datacenter: source, Epoch }: Primary): (isFailing: boolean) => Promise<void> {
+    let isConfirmed = Epoch === 0;
+    return async (isFailing) => {
+      if (isConfirmed && !isFailing) return;
+      const options = { consistency: "default", index: 0, waitMs: 0 } as const;
+      const { shared } = await this.#host.remote().query(federationGet, null, options, source);
+      const told = shared.read.value?.Primary ?? null;
+      isConfirmed = Epoch === 0 || (told !== null && told.Datacenter === source && told.Epoch >= Epoch);
+      if (!isConfirmed) throw new OperationalError("not-primary", `${source} has not taken over as the primary yet`);
+    };
   }
 
   #kvLink(rule: KVRule): Link {

@@ -165,6 +165,8 @@ export interface Primary {
   Datacenter: string;
   /** Counts the moves: of two that are said to be the primary the one with the higher epoch is. 0 is what files say. */
   Epoch: number;
+  /** Who stepped down in favour of it: it takes over what that had. "" when nobody did. */
+  From: string;
   /** The first primary: who follows another one is not concerned by these moves. */
   Family: string;
 }

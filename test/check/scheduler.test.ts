@@ -397,3 +397,36 @@ test("replay: the same inputs give the same effects", () => {
   assert.ok(first.length > 100);
   assert.deepEqual(run(), first);
 });
+
+test("times: told when they change, and what is added with them goes on where it was", () => {
+  const machine = new CheckScheduler({ random: new Random(1), updateIntervalMs: 0, tellsTimes: true });
+  const times = (effects: CheckEffect[]): unknown[] => effects.flatMap((e) => (e.type === "times" ? [e.times] : []));
+  const add = (id: string, given: CheckSpec, more: object = {}): CheckEffect[] =>
+    machine.step(0, { type: "add", id, serviceId: "web", spec: given, status: "critical", output: "", ...more });
+  // A TTL that began before the sleep ends when it would have.
+  assert.deepEqual(times(add("ttl", ttl(60_000), { times: { dueAt: 5000, criticalSince: null } })), []);
+  assert.equal(machine.deadline, 5000);
+  assert.deepEqual(times(machine.step(1000, { type: "ttl-update", id: "ttl", status: "passing", output: "" })), [
+    { dueAt: 61_000, criticalSince: null },
+  ]);
+  // A run that was due during the sleep is due now; its time is told when it has ended, not before.
+  add("tcp", tcp(), { times: { dueAt: -100, criticalSince: null } });
+  const started = machine.step(2000, { type: "timeout" });
+  const run = started.find((e) => e.type === "run");
+  assert.ok(run?.type === "run" && run.id === "tcp");
+  assert.deepEqual(times(started), []);
+  const ended = machine.step(2500, {
+    type: "result",
+    id: "tcp",
+    run: run.run,
+    status: "critical",
+    output: "",
+    bypass: true,
+  });
+  assert.deepEqual(times(ended), [{ dueAt: 12_500, criticalSince: 2500 }]);
+  // Critical since before the sleep: the service goes by the sum.
+  const deregistering = ttl(3_600_000, { deregisterCriticalServiceAfterMs: 120_000 });
+  add("old", deregistering, { times: { dueAt: null, criticalSince: -100_000 } });
+  const looked = machine.step(30_000, { type: "timeout" });
+  assert.ok(looked.some((e) => e.type === "deregister-service" && e.checkId === "old"));
+});

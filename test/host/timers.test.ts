@@ -92,3 +92,25 @@ test("random timers and cancellations fire as a sorted list would", () => {
     );
   }
 });
+
+test("the alarm stands for the first lasting timer, and for no other; a platform without one is not asked", () => {
+  const alarms: (number | null)[] = [];
+  const clock = new VirtualClock();
+  const timers = new Timers({
+    now: () => clock.now(),
+    wakeAt: (at) => clock.wakeAt(at),
+    alarmAt: (at) => void alarms.push(at),
+  });
+  clock.wake = () => timers.wake();
+  timers.after(5, () => {});
+  assert.deepEqual(alarms, []);
+  const late = timers.after(50, () => {}, true);
+  timers.after(20, () => {}, true);
+  timers.after(90, () => {}, true);
+  assert.deepEqual(alarms, [50, 20, 20]);
+  timers.cancel(late);
+  clock.advance(20);
+  timers.setAlarm();
+  assert.equal(alarms.at(-1), 90);
+  setUp().timers.after(1, () => {}, true);
+});

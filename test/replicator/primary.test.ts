@@ -4,7 +4,13 @@ import { test } from "node:test";
 import { primaryBatch } from "../../src/replicator/primary.ts";
 import type { Primary } from "../../src/types/records.ts";
 
-const primary = (Datacenter: string, Epoch: number, Family = "dc1"): Primary => ({ Datacenter, Epoch, Family });
+/** Moved by the datacenter `From`. */
+const primary = (Datacenter: string, Epoch: number, Family = "dc1", From = "dc1"): Primary => ({
+  Datacenter,
+  Epoch,
+  From,
+  Family,
+});
 
 interface Row {
   title: string;
@@ -74,6 +80,14 @@ const TABLE: readonly Row[] = [
     from: "dc3",
     told: primary("dc2", 1),
     does: "nothing",
+  },
+  {
+    title: "a datacenter that is not known here to be the primary steps down in favour of this one",
+    here: "dc2",
+    known: primary("dc1", 1),
+    from: "dc3",
+    told: primary("dc2", 3, "dc1", "dc3"),
+    does: "take over from dc3",
   },
   {
     title: "the primary was taken by force meanwhile",

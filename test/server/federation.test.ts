@@ -281,6 +281,45 @@ test("a move: is refused to who cannot be reached, is behind, is the primary, or
   });
 });
 
+test("a move by force to who is behind: what the old primary has is taken along all the same, and nobody follows the new one too soon", async () => {
+  await withPrimary({ seed: 25 }, async (cluster) => {
+    await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("a"));
+    for (const datacenter of cluster.datacenters) await untilEntries(cluster, datacenter, "a http");
+    for (let round = 0; round < 4; round += 1) {
+      const [from, to] = round % 2 === 0 ? ["dc1", "dc2"] : ["dc2", "dc1"];
+      cluster.cutLink(from as string, to as string);
+      await cluster.advance(30_000);
+      assert.equal(
+        (await ask(cluster, leader(cluster, from as string), "PUT", "/v1/config", defaults(`late${round}`))).text,
+        "true",
+      );
+      cluster.heal();
+      await cluster.until(
+        () => leader(cluster, from as string).running?.agent.datacenters().length === 3,
+        "all are known",
+      );
+      const moved = await move(cluster, leader(cluster, from as string), to as string, "&force");
+      if (moved.status !== 200) assert.match(moved.text, /cannot be reached/);
+      await cluster.until(
+        () => leader(cluster, to as string).server.federation.isPrimary || moved.status !== 200,
+        "it is moved",
+      );
+      if (moved.status !== 200) {
+        await cluster.advance(60_000);
+        assert.equal((await move(cluster, leader(cluster, from as string), to as string, "&force")).status, 200);
+      }
+      for (const datacenter of cluster.datacenters)
+        await cluster.until(
+          () => entries(cluster, datacenter).includes(`late${round}`),
+          `${datacenter} has late${round}`,
+          60_000,
+        );
+    }
+    for (const datacenter of cluster.datacenters)
+      await untilEntries(cluster, datacenter, "a http, late0 http, late1 http, late2 http, late3 http");
+  });
+});
+
 test("a move whose link drops in the middle: nobody is the primary, both say so, and it ends when the link is back", async () => {
   await withPrimary({ seed: 23, size: 3, datacenters: ["dc1", "dc2"] }, async (cluster) => {
     await ask(cluster, leader(cluster, "dc1"), "PUT", "/v1/config", defaults("a"));

@@ -6,7 +6,7 @@ import { StateStore } from "../../src/state/store.ts";
 import type { Primary } from "../../src/types/records.ts";
 import { kv, Log } from "./fixtures.ts";
 
-const primary = (Datacenter: string, Epoch: number): Primary => ({ Datacenter, Epoch, Family: "dc1" });
+const primary = (Datacenter: string, Epoch: number): Primary => ({ Datacenter, Epoch, From: "", Family: "dc1" });
 const set = (more: object): Command => ({ type: "federation.set", datacenter: "dc2", ...more });
 const entry = (Name: string): Command => ({
   type: "config.set",

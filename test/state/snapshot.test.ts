@@ -32,7 +32,7 @@ function filled(): Log {
     type: "federation.set",
     datacenter: "dc1",
     storeId: "history",
-    primary: { Datacenter: "dc2", Epoch: 1, Family: "dc1" },
+    primary: { Datacenter: "dc2", Epoch: 1, From: "dc1", Family: "dc1" },
     rules: [{ From: "dc2", Prefix: "shared/", ToPrefix: "shared/", Mode: "two-way" }],
   });
   log.value({ ...kv.set("shared/a"), atMs: 1000 });

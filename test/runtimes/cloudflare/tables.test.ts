@@ -45,7 +45,7 @@ for (const seed of [1, 2, 3]) {
     const memory = new StateStore();
     let stored = new StateStore(over(storage));
     const generator = new Generator(next, memory);
-    for (let index = 2; index < 700; index++) {
+    for (let index = 2; index < 400; index++) {
       const command =
         next(40) === 0
           ? ({ type: "tombstone.reap", index: memory.tombstones().maxIndex - next(3) } as const)
