@@ -1,4 +1,4 @@
-// Short runs of three datacenters: a new seed each time, a fixed one on three runtimes, and what `Weather` says. Hours are done
+// Short runs of three datacenters: a fixed seed, another on three runtimes, and what `Weather` says. New seeds and hours are done
 // by `npm run sim -- --datacenters 3 --hours N`.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -13,14 +13,14 @@ import { Weather } from "../weather.ts";
 
 const SHORT = { datacenters: 3, opsPerSecond: 20, chaosMs: 15_000 };
 const PROGRAM = fileURLToPath(new URL("../main.ts", import.meta.url));
-const fresh = crypto.getRandomValues(new Uint32Array(1))[0] as number;
+const SEED = 12;
 
-test("sim: three datacenters stand all checks, under whatever faults a new seed picks", async (t) => {
-  t.diagnostic(`seed ${fresh}: npm run sim -- --datacenters 3 --ops 20 --seconds 15 --seed ${fresh}`);
-  const scenario = makeScenario(fresh, faultKinds, SHORT);
+test("sim: three datacenters stand all checks, under the faults that a seed picks", async (t) => {
+  t.diagnostic(`seed ${SEED}: npm run sim -- --datacenters 3 --ops 20 --seconds 15 --seed ${SEED}`);
+  const scenario = makeScenario(SEED, faultKinds, SHORT);
   // A scenario in a file is the same run.
   const { violation, operations } = await simulate(JSON.parse(JSON.stringify(scenario)) as Scenario, { parties });
-  assert.equal(violation, null, `seed ${fresh}: ${violation?.checker}: ${violation?.message}`);
+  assert.equal(violation, null, `seed ${SEED}: ${violation?.checker}: ${violation?.message}`);
   assert.ok(operations > 50, `only ${operations} operations were answered`);
 });
 
