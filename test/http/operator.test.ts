@@ -132,7 +132,11 @@ for (const [query, body, text] of faults) {
   });
 }
 
-test("health: a server that is alone knows at once how it is", async () => {
+test("health: a server is not healthy before it was looked at, and then as it is", async () => {
+  const young = await agent.fetch("GET", HEALTH);
+  assert.equal(young.status, 429);
+  assert.equal(young.json().Healthy, false);
+  await agent.advance(3000);
   const reply = await agent.fetch("GET", HEALTH);
   assert.equal(reply.status, 200);
   const { Healthy, FailureTolerance, Servers } = reply.json();
@@ -147,11 +151,11 @@ test("health: a server that is alone knows at once how it is", async () => {
     LastContact: "0s",
     Healthy: true,
     Voter: true,
-    StableSince: "2030-01-01T00:00:00Z",
+    StableSince: "2030-01-01T00:00:03Z",
   });
   assert.ok(LastIndex > 1 && LastTerm > 0 && /^\d/.test(Version));
   await agent.advance(60_000);
-  assert.equal((await agent.fetch("GET", HEALTH)).json().Servers[0].StableSince, "2030-01-01T00:00:00Z");
+  assert.equal((await agent.fetch("GET", HEALTH)).json().Servers[0].StableSince, "2030-01-01T00:00:03Z");
 });
 
 test("health: a server alone asks for no timer", async () => {
