@@ -129,19 +129,22 @@ export class DatacenterServers {
     entry.silentSinceMs = null;
   }
 
-  /** It lets somebody wait: all are pinged that are thought to answer. False: it has answered just now, and is not doubted yet. */
+  /** It lets somebody wait: it is pinged, and all are that are thought to answer. False: it has answered just now, and is not doubted yet. */
   doubt(peer: Peer): boolean {
     const entry = this.#entry(peer);
     if (entry === null || this.#options.now() - entry.answeredMs < TRUSTED_MS) return false;
-    for (const each of this.#entries) if (each.silentSinceMs === null) void this.#ping(each);
+    for (const each of this.#entries) if (each === entry || each.silentSinceMs === null) void this.#ping(each);
     return true;
   }
 
-  /** Why nobody need wait for an answer of it any more; null while somebody should. */
-  lost(peer: Peer): string | null {
+  /**
+   * Why nobody who asked at `askedMs` need wait for an answer of it any more; null while somebody should. That it was found silent
+   * before says nothing: who is asked after its time as a silent one is given another chance.
+   */
+  lost(peer: Peer, askedMs: number): string | null {
     const entry = this.#entry(peer);
     if (entry === null) return "it has left, or its address is another now";
-    return entry.silentSinceMs === null ? null : entry.why;
+    return entry.silentSinceMs === null || entry.silentSinceMs < askedMs ? null : entry.why;
   }
 
   /** Calls `listener` whenever any of this may have changed, until the function given back is called. */

@@ -40,16 +40,30 @@ export class GatewayPeers implements Peers {
       : this.#post(address, path, body, timeoutMs, secret);
   }
 
-  async #post(address: string, path: string, body: Uint8Array, timeoutMs: number, token: string): Promise<Uint8Array> {
-    const { fetch, timers } = this.#options;
+  /** The answer within this time. That a fetch ends when it is aborted is not relied on: its request may be collected before. */
+  #post(address: string, path: string, body: Uint8Array, timeoutMs: number, token: string): Promise<Uint8Array> {
+    const { timers } = this.#options;
     const controller = new AbortController();
-    let isLate = false;
-    const timer = timers.after(timeoutMs, () => {
-      isLate = true;
-      controller.abort();
+    return new Promise((resolve, reject) => {
+      const timer = timers.after(timeoutMs, () => {
+        reject(new OperationalError("timeout", `${address}: no answer in time`));
+        controller.abort();
+      });
+      this.#fetch(address, path, body, token, controller.signal)
+        .finally(() => timers.cancel(timer))
+        .then(resolve, reject);
     });
+  }
+
+  async #fetch(
+    address: string,
+    path: string,
+    body: Uint8Array,
+    token: string,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     try {
-      const response = await fetch(
+      const response = await this.#options.fetch(
         new Request(`${address}${path}`, {
           method: "POST",
           headers: {
@@ -58,7 +72,7 @@ export class GatewayPeers implements Peers {
           },
           body: body as Uint8Array<ArrayBuffer>,
           redirect: "manual",
-          signal: controller.signal,
+          signal,
         }),
       );
       const bytes = new Uint8Array(await response.arrayBuffer());
@@ -67,11 +81,8 @@ export class GatewayPeers implements Peers {
     } catch (error) {
       if (error instanceof OperationalError) throw error;
       const said = wordsOf(error);
-      if (isLate) throw new OperationalError("timeout", `${address}: no answer in time`, { cause: error });
       const code = UNSENT.test(said) ? "unreachable" : "outcome-unknown";
       throw new OperationalError(code, `${address}: ${said}`, { cause: error });
-    } finally {
-      timers.cancel(timer);
     }
   }
 }

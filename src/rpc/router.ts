@@ -194,10 +194,11 @@ export class Router implements Topology {
    * @throws OperationalError when it is found out not to answer: `unreachable` for a read, `outcome-unknown` for a write.
    */
   #unlessLost<T>(servers: DatacenterServers, peer: Peer, isWrite: boolean, call: Promise<T>): Promise<T> {
-    const { timers } = this.#options;
+    const { timers, now } = this.#options;
+    const askedMs = now();
     return new Promise((resolve, reject) => {
       const forget = servers.onChange(() => {
-        const why = servers.lost(peer);
+        const why = servers.lost(peer, askedMs);
         if (why !== null) reject(new OperationalError(isWrite ? "outcome-unknown" : "unreachable", why));
       });
       const doubt = (): void => {

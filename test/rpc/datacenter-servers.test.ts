@@ -37,9 +37,9 @@ test("datacenter servers: one that the pool gives up late is asked, and what it 
   const peer = (await servers.choose()) as Peer;
   servers.answered(peer);
   tell([server("s1", false)]);
-  assert.equal(servers.lost(peer), null, "nothing but the pool speaks against it");
+  assert.equal(servers.lost(peer, 0), null, "nothing but the pool speaks against it");
   await settled();
-  assert.equal(servers.lost(peer), null);
+  assert.equal(servers.lost(peer, 0), null);
   assert.equal(servers.isSilent, false);
   assert.equal((await servers.choose()).id, "s1");
 });
@@ -49,7 +49,7 @@ test("datacenter servers: one that the pool gives up and that does not answer is
   const peer = (await servers.choose()) as Peer;
   tell([server("s1", false)]);
   await settled();
-  assert.match(servers.lost(peer) ?? "", /no answer in time/);
+  assert.match(servers.lost(peer, 0) ?? "", /no answer in time/);
   assert.ok(servers.isSilent);
   await assert.rejects(async () => servers.choose(), /s1\.dc2 at 10\.0\.0\.1:8300: no answer in time/);
 });
@@ -63,4 +63,19 @@ test("datacenter servers: who is known to be there comes before who answered whe
   tell([server("s1", false), server("s2", true), server("s3", false)]);
   servers.failed(server("s2", true).peer, "connection refused");
   assert.equal((await servers.choose()).id, "s1", "its own answer is worth more than the pool's word");
+});
+
+test("datacenter servers: that one was silent before says nothing of a request that was sent later", async () => {
+  const { servers, state } = makeServers([server("s1", true)], () => false);
+  const peer = (await servers.choose()) as Peer;
+  servers.failed(peer, "connection refused");
+  // Its time is over: it is asked again.
+  state.nowMs = 40_000;
+  assert.equal((await servers.choose()).id, "s1");
+  assert.equal(servers.lost(peer, 40_000), null);
+  assert.match(servers.lost(peer, 0) ?? "", /connection refused/);
+  state.nowMs = 40_500;
+  assert.ok(servers.doubt(peer), "it is pinged though it was silent before");
+  await settled();
+  assert.match(servers.lost(peer, 40_000) ?? "", /no answer in time/);
 });

@@ -92,3 +92,11 @@ test("gateway peers: one that does not answer in time is given up, and its reque
   await assert.rejects(answer, { code: "timeout", message: /no answer in time/ });
   assert.ok(aborted);
 });
+
+test("gateway peers: a request that does not end even when it is aborted is given up all the same", async () => {
+  const { peers, clock, timers } = make(() => new Promise(() => {}));
+  const answer = call(peers);
+  clock.now = 1001;
+  timers.wake();
+  await assert.rejects(answer, { code: "timeout", message: /no answer in time/ });
+});

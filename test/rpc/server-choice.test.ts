@@ -48,8 +48,8 @@ test("servers of a datacenter: an asker stays with one until it fails, and comes
   servers.failed(before, "it broke");
   const after = await servers.choose();
   assert.notEqual(after.id, before.id);
-  assert.equal(servers.lost(before), "it broke");
-  assert.equal(servers.lost(after), null);
+  assert.equal(servers.lost(before, 0), "it broke");
+  assert.equal(servers.lost(after, 0), null);
   clock.now += 31_000;
   assert.equal((await servers.choose()).id, before.id);
 });
@@ -93,7 +93,7 @@ test("servers of a datacenter: one that moved, or left, is lost for who waits fo
   const { peer } = known[0] as KnownServer;
   known[0] = { ...(known[0] as KnownServer), peer: { ...peer, address: "elsewhere:8300" } };
   servers.update();
-  assert.match(servers.lost(peer) ?? "", /has left, or its address is another/);
+  assert.match(servers.lost(peer, 0) ?? "", /has left, or its address is another/);
   assert.equal((await servers.choose()).address, "elsewhere:8300");
   known.length = 0;
   servers.update();
