@@ -3,11 +3,9 @@
 // TLS and hands the header `Authorization` on.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { RunningAgent } from "../../src/index.ts";
-import { listen } from "./http.ts";
 import { type PeerListener, readBody } from "./peers.ts";
+import { answerCall, openCallListener, refuseCall } from "./call-listener.ts";
 
-const CONNECTIONS_MAX = 8192;
-const BACKLOG = 1024;
 const IDLE_MS = 120_000;
 const BODY_MS = 15 * 60_000;
 const HEADERS_MS = 10_000;
@@ -24,32 +22,19 @@ export async function listenGateway(
     { keepAliveTimeout: IDLE_MS, requestTimeout: BODY_MS, headersTimeout: HEADERS_MS, noDelay: true },
     (message, response) => void serve(door, message, response),
   );
-  server.maxConnections = CONNECTIONS_MAX;
-  const listening = await listen(server, address, port, BACKLOG);
-  return {
-    port: listening,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return openCallListener(server, { address, port });
 }
 
 async function serve(door: GatewayHandle, message: IncomingMessage, response: ServerResponse): Promise<void> {
-  const refuse = (status: number): void => {
-    response.writeHead(status, { "Content-Length": 0, Connection: "close" }).end();
-  };
   try {
-    if (message.method !== "POST") return refuse(405);
+    if (message.method !== "POST") return refuseCall(response, 405);
     const path = message.url ?? "";
     const gateway = await door();
     const from = message.socket.remoteAddress ?? "";
     const refusal = gateway.refusal(path, message.headers.authorization ?? null, from);
-    if (refusal !== null) return refuse(refusal);
+    if (refusal !== null) return refuseCall(response, refusal);
     const answer = await gateway.handle(path, await readBody(message), from);
-    response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": answer.length });
-    response.end(answer);
+    answerCall(response, answer);
   } catch {
     // The caller has gone, or sent more than is taken.
     response.destroy();

@@ -1,8 +1,8 @@
 // Where gossip comes in, on Node, Bun and Deno: HTTP POST requests on a port of the pool's own (Consul's 8301 and 8302), which
 // answers the path of that pool and nothing else.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { listen } from "./http.ts";
 import type { PeerHandle, PeerListener } from "./peers.ts";
+import { answerCall, openCallListener, refuseCall } from "./call-listener.ts";
 
 /** Where to listen, and for what. */
 export interface GossipListenOptions {
@@ -15,8 +15,6 @@ export interface GossipListenOptions {
 /** The whole state of the largest pool; memberlist takes as much. */
 export const GOSSIP_BODY_BYTES_MAX: number = 20 * 1024 * 1024;
 
-const CONNECTIONS_MAX = 8192;
-const BACKLOG = 1024;
 /** Longer than any client keeps an idle connection: none is closed as it is used again. */
 const IDLE_MS = 60_000;
 const REQUEST_MS = 60_000;
@@ -31,16 +29,7 @@ export async function listenGossip(
     { keepAliveTimeout: IDLE_MS, requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS, noDelay: true },
     (message, response) => void serve(handle, path, message, response),
   );
-  server.maxConnections = CONNECTIONS_MAX;
-  const listening = await listen(server, address, port, BACKLOG);
-  return {
-    port: listening,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return openCallListener(server, { address, port });
 }
 
 async function serve(
@@ -49,17 +38,13 @@ async function serve(
   message: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const refuse = (status: number): void => {
-    response.writeHead(status, { "Content-Length": 0, Connection: "close" }).end();
-  };
   try {
-    if (message.url !== path) return refuse(404);
-    if (message.method !== "POST") return refuse(405);
+    if (message.url !== path) return refuseCall(response, 404);
+    if (message.method !== "POST") return refuseCall(response, 405);
     const body = await read(message);
-    if (body === null) return refuse(413);
+    if (body === null) return refuseCall(response, 413);
     const answer = await handle(path, body, message.socket.remoteAddress ?? "");
-    response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": answer.length });
-    response.end(answer);
+    answerCall(response, answer);
   } catch {
     // The caller has gone.
     response.destroy();

@@ -7,8 +7,8 @@ import type { Peers } from "../../src/platform.ts";
 import { OperationalError } from "../../src/types/error.ts";
 import { isPeerPath, PEER_BODY_BYTES_MAX, type PeerHandle } from "../peer-handle.ts";
 import { StreamPeers } from "../peer-streams.ts";
-import { listen } from "./http.ts";
 import { openPeerSocket, splitAddress, takeStreams } from "./peer-sockets.ts";
+import { answerCall, openCallListener, refuseCall } from "./call-listener.ts";
 
 export type { PeerHandle } from "../peer-handle.ts";
 
@@ -19,8 +19,6 @@ export interface PeerListener {
   close(): Promise<void>;
 }
 
-const CONNECTIONS_MAX = 8192;
-const BACKLOG = 1024;
 /** The listener keeps an idle connection for longer than a client does: none is closed as it is used again. */
 const LISTENER_IDLE_MS = 120_000;
 const CLIENT_IDLE_MS = 30_000;
@@ -46,32 +44,17 @@ export async function listenPeers(
   server.on("connection", (socket: Socket) =>
     takeStreams(handle, socket, (other) => requests.forEach((take) => take.call(server, other)), streams),
   );
-  server.maxConnections = CONNECTIONS_MAX;
-  const listening = await listen(server, address, port, BACKLOG);
-  return {
-    port: listening,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-        for (const socket of streams) socket.destroy();
-      }),
-  };
+  return openCallListener(server, { address, port }, () => {
+    for (const socket of streams) socket.destroy();
+  });
 }
 
 async function serve(handle: PeerHandle, message: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    if (!isPeerPath(message.url as string)) {
-      response.writeHead(404, { "Content-Length": 0, Connection: "close" }).end();
-      return;
-    }
-    if (message.method !== "POST") {
-      response.writeHead(405, { "Content-Length": 0, Connection: "close" }).end();
-      return;
-    }
+    if (!isPeerPath(message.url as string)) return refuseCall(response, 404);
+    if (message.method !== "POST") return refuseCall(response, 405);
     const answer = await handle(message.url as string, await readBody(message), message.socket.remoteAddress ?? "");
-    response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": answer.length });
-    response.end(answer);
+    answerCall(response, answer);
   } catch {
     // The caller has gone, or sent more than is taken.
     response.destroy();
